@@ -1,0 +1,70 @@
+"""What this machine can do: device, number format, threads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from autolect.core.errors import UserError
+
+DtypeName = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where tensors live and in which format matrices are multiplied; weights stay float32."""
+
+    torch: torch.device
+    dtype: torch.dtype
+
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
+        """Multiply matrices in this device's format."""
+        with torch.autocast(
+            self.torch.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16
+        ):
+            yield
+
+
+def choose(dtype: DtypeName = "auto") -> Device:
+    """CUDA if there is one, else the processor; bfloat16 where it multiplies faster than float32."""
+    place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if dtype == "auto":
+        fast = fast_bfloat16(place)
+        return Device(place, torch.bfloat16 if fast else torch.float32)
+    return Device(place, torch.bfloat16 if dtype == "bfloat16" else torch.float32)
+
+
+def fast_bfloat16(place: torch.device) -> bool:
+    """Whether the device has bfloat16 matrix instructions."""
+    if place.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool({"avx512_bf16", "amx_bf16"} & processor_flags())
+
+
+def processor_flags() -> frozenset[str]:
+    """The processor's feature names on Linux, e.g. avx2, avx512_bf16, amx_bf16."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return frozenset()
+    for line in text.splitlines():
+        if line.startswith(("flags", "Features")):
+            return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
+def set_threads() -> int:
+    """Use OMP_NUM_THREADS if it is set, else every processor that this process may use."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked and not asked.isdigit():
+        raise UserError(f"is {asked!r}, not a number", where="OMP_NUM_THREADS", fix="unset it")
+    count = int(asked) if asked and int(asked) > 0 else len(os.sched_getaffinity(0))
+    torch.set_num_threads(count)
+    return count

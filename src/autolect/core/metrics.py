@@ -1,0 +1,219 @@
+"""Scores: how well labels, entities and similarities were predicted, and how sure that figure is.
+
+Entities follow the strict reading of IOB2 (seqeval's strict mode, Nakayama 2018): an I- that continues
+no entity of its own type starts nothing. What cannot be divided, such as the precision of a label that
+was never predicted, is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Entity = tuple[int, int, str]
+"""First token, one past the last token, and type."""
+
+_CELLS = 1 << 22
+"""Numbers drawn at a time when resampling: 32 MiB, however many examples there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerLabel:
+    """Precision, recall and F1 of one label; support is how often it stands in the gold data."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityScore:
+    """Micro-averaged entity scores, and those of each type in alphabetical order."""
+
+    precision: float
+    recall: float
+    f1: float
+    per_label: tuple[PerLabel, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A confidence interval, both ends included."""
+
+    low: float
+    high: float
+
+
+def accuracy(gold: ArrayLike, predicted: ArrayLike) -> float:
+    """Share of equal elements of two arrays of the same shape; 0 when they are empty."""
+    one, other = np.asarray(gold), np.asarray(predicted)
+    assert one.shape == other.shape
+    return float((one == other).mean()) if one.size else 0.0
+
+
+def confusion(gold: ArrayLike, predicted: ArrayLike, num_labels: int) -> NDArray[np.int64]:
+    """(L, L) counts: row = gold label, column = predicted label. Both (N,), numbers below num_labels."""
+    rows = np.asarray(gold, dtype=np.int64)
+    columns = np.asarray(predicted, dtype=np.int64)
+    assert rows.shape == columns.shape
+    assert rows.ndim == 1
+    if rows.size:
+        assert min(rows.min(), columns.min()) >= 0
+        assert max(rows.max(), columns.max()) < num_labels
+    counts = np.bincount(rows * num_labels + columns, minlength=num_labels * num_labels)
+    return counts.reshape(num_labels, num_labels).astype(np.int64)
+
+
+def per_label(confusion: NDArray[np.int64], labels: Sequence[str]) -> tuple[PerLabel, ...]:
+    """The scores of each label from an (L, L) confusion matrix, in the order of the labels."""
+    assert confusion.shape == (len(labels), len(labels))
+    right = np.diagonal(confusion)
+    counts = zip(labels, right, confusion.sum(axis=0), confusion.sum(axis=1), strict=True)
+    return tuple(_of_label(label, int(tp), int(found), int(gold)) for label, tp, found, gold in counts)
+
+
+def macro_f1(confusion: NDArray[np.int64]) -> float:
+    """Unweighted mean of F1 over the labels that occur, be it in gold or predicted; 0 when none does."""
+    right, found, gold = np.diagonal(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    occurs = found + gold > 0
+    return float((2 * right[occurs] / (found + gold)[occurs]).mean()) if occurs.any() else 0.0
+
+
+def entities(tags: Sequence[str]) -> set[Entity]:
+    """The entities of one IOB2 tag sequence, strictly: B- starts one, I- of its type continues it.
+
+    Any other tag ends it. An I- after nothing, or of another type, starts nothing.
+    """
+    found: set[Entity] = set()
+    start, kind = 0, ""
+    for at, tag in enumerate([*tags, "O"]):
+        prefix, name = tag[:2], tag[2:]
+        if kind and not (prefix == "I-" and name == kind):
+            found.add((start, at, kind))
+            kind = ""
+        if prefix == "B-":
+            start, kind = at, name
+    return found
+
+
+def entity_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> NDArray[np.int64]:
+    """(N, 3) entities of each example: right, predicted, gold. This is what `bootstrap_f1` resamples."""
+    counts = np.zeros((len(gold), 3), dtype=np.int64)
+    for row, one, other in zip(counts, gold, predicted, strict=True):
+        assert len(one) == len(other)
+        wanted, found = entities(one), entities(other)
+        row[:] = len(wanted & found), len(found), len(wanted)
+    return counts
+
+
+def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> EntityScore:
+    """Score IOB2 tag sequences by whole entities: right only when both ends and the type are right."""
+    counts: dict[str, list[int]] = {}
+    for one, other in zip(gold, predicted, strict=True):
+        assert len(one) == len(other)
+        wanted, found = entities(one), entities(other)
+        for column, group in enumerate((wanted & found, found, wanted)):
+            for _start, _end, kind in group:
+                counts.setdefault(kind, [0, 0, 0])[column] += 1
+    labels = tuple(_of_label(kind, *counts[kind]) for kind in sorted(counts))
+    right, found_, gold_ = (sum(count[column] for count in counts.values()) for column in range(3))
+    total = _of_label("", right, found_, gold_)
+    return EntityScore(precision=total.precision, recall=total.recall, f1=total.f1, per_label=labels)
+
+
+def bootstrap(
+    score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    counts: ArrayLike,
+    *,
+    seed: int,
+    resamples: int = 1000,
+    level: float = 0.95,
+) -> Interval:
+    """Percentile interval of a score under resampling of the examples (Efron 1979).
+
+    counts: (N,) or (N, K), what each example adds. score: (R, K) sums over R resamples, each divided by
+    N -> (R,) scores. `mean_score` serves accuracy over 0/1, `f1_score` rows of right, predicted, gold.
+    Every call with the same seed draws the same examples, so that two systems can be compared.
+    """
+    table = np.asarray(counts, dtype=np.float64)
+    table = table[:, None] if table.ndim == 1 else table
+    assert len(table) > 0
+    assert resamples > 0
+    assert 0 < level < 1
+    chance = np.random.default_rng(seed)
+    at_a_time = max(1, _CELLS // len(table))
+    scores: list[NDArray[np.float64]] = []
+    for first in range(0, resamples, at_a_time):
+        drawn = chance.integers(len(table), size=(min(at_a_time, resamples - first), len(table)))
+        sums = np.stack([column[drawn].mean(axis=1) for column in table.T], axis=1)
+        scores.append(score(sums))
+    tail = (1 - level) / 2
+    low, high = np.quantile(np.concatenate(scores), [tail, 1 - tail])
+    return Interval(low=float(low), high=float(high))
+
+
+def mean_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, 1) means -> (R,) the same: accuracy from 0/1, or the mean of anything. For `bootstrap`."""
+    return sums[:, 0]
+
+
+def f1_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, 3) right, predicted, gold -> (R,) micro F1. For `bootstrap`."""
+    below = sums[:, 1] + sums[:, 2]
+    return np.divide(2 * sums[:, 0], below, out=np.zeros(len(sums)), where=below > 0)
+
+
+def spearman(a: ArrayLike, b: ArrayLike) -> float:
+    """Spearman's rank correlation of two (N,) arrays, ties at their mean rank; 0 when either is constant."""
+    one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    assert one.shape == other.shape
+    assert one.ndim == 1
+    assert np.isfinite(one).all()
+    assert np.isfinite(other).all()
+    if one.size < 2:
+        return 0.0
+    x, y = _ranks(one), _ranks(other)
+    x, y = x - x.mean(), y - y.mean()
+    below = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / below if below > 0 else 0.0
+
+
+def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, *, num_bins: int = 15) -> float:
+    """Mean gap between confidence and accuracy over equal bins of confidence (Guo 2017, arXiv:1706.04599).
+
+    confidence: (N,) from 0 to 1. right: (N,) 0/1. A confidence on a border counts to the bin below it.
+    """
+    sure, hits = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    assert sure.shape == hits.shape
+    assert sure.ndim == 1
+    assert num_bins > 0
+    if not sure.size:
+        return 0.0
+    assert sure.min() >= 0
+    assert sure.max() <= 1 + 1e-6
+    bins = np.clip(np.ceil(sure * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
+    gaps = np.bincount(bins, weights=hits - sure, minlength=num_bins)
+    return float(np.abs(gaps).sum() / sure.size)
+
+
+def _of_label(label: str, right: int, found: int, gold: int) -> PerLabel:
+    return PerLabel(
+        label=label,
+        precision=right / found if found else 0.0,
+        recall=right / gold if gold else 0.0,
+        f1=2 * right / (found + gold) if found + gold else 0.0,
+        support=gold,
+    )
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 1; equal values share the mean of the ranks they fill."""
+    _, number, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    mean: NDArray[np.float64] = last - (counts - 1) / 2
+    return mean[number]

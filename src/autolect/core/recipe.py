@@ -1,0 +1,250 @@
+"""The recipe: every setting of the way from text to a served model, in one frozen record.
+
+Sections that belong to a plug-in (vectors, encoder, decoder, objective, task) are validated by the
+plug-in's own CONFIG, which the registry finds by ``kind``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializeAsAny, ValidationError, model_validator
+
+from autolect.core import config, registry
+from autolect.core.config import INHERITED, Section, Table
+from autolect.core.errors import UserError
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class SplitConfig(Section):
+    """Shares of the documents that are kept from training."""
+
+    valid: Share = 0.05
+    """Share for choosing (early stopping, search)."""
+    test: Share = 0.05
+    """Share for the one final measurement."""
+
+    @model_validator(mode="after")
+    def _leaves_training_data(self) -> SplitConfig:
+        if self.valid + self.test >= 1:
+            raise ValueError("valid and test together leave nothing to train on; lower one")
+        return self
+
+
+class CorpusConfig(Section):
+    """Which text, and how it is cleaned and split."""
+
+    files: tuple[str, ...]
+    """Paths or patterns (``**`` too), relative to the recipe: txt, md, jsonl, csv, tsv, parquet, conll;
+    each also .gz or .zst."""
+    language: str = "auto"
+    """ISO 639-1 code (zh, en, fr ...); "auto" looks at the text and says what it found."""
+    encoding: str = "utf-8"
+    """Encoding of the files when they carry no byte order mark. Never guessed."""
+    column: str = "text"
+    """Where the text stands in jsonl, csv, tsv and parquet."""
+    document: Literal["auto", "line", "block", "file"] = "auto"
+    """What one document is in plain text: a line, a block between blank lines, or the file. "auto" takes
+    blocks where lines are wrapped, else lines."""
+    clean: Literal["faithful", "classic"] | tuple[str, ...] = "faithful"
+    """Cleaning profile, or a list of steps. "faithful" keeps what a model needs; "classic" removes stop
+    words, special characters and punctuation."""
+    dedup: Literal["none", "exact", "near"] = "near"
+    """Which repeated documents are dropped."""
+    split: SplitConfig = SplitConfig()
+    """Shares kept from training."""
+
+
+class TokenizerConfig(Section):
+    """How text becomes tokens."""
+
+    kind: Literal["bpe", "wordpiece", "unigram", "word", "char"] = "unigram"
+    """Unigram needs no word boundaries, so it serves Chinese and English alike (Kudo 2018)."""
+    vocab_size: int = Field(default=8000, ge=16, le=1_000_000)
+    """V at most; a small corpus gives fewer. Small vocabularies train faster on a CPU."""
+    lowercase: bool = False
+    """Fold case before tokenizing."""
+
+
+class BottleneckConfig(Section):
+    """How token states become one latent."""
+
+    pooling: Literal["mean", "cls", "attention"] = "mean"
+    """mean: average over real tokens; cls: the first state; attention: a learned average."""
+    size: int | None = Field(default=None, ge=1)
+    """K, the latent's width; empty: the encoder's width."""
+
+
+class TrainConfig(Section):
+    """One run of the loop. Give exactly one budget; the others stay empty."""
+
+    minutes: float | None = Field(default=None, gt=0)
+    """Wall-clock budget; the loop measures its speed first, then fixes the number of steps."""
+    steps: int | None = Field(default=None, ge=1)
+    """Optimizer steps."""
+    epochs: float | None = Field(default=None, gt=0)
+    """Passes over the training data."""
+    tokens: int | None = Field(default=None, ge=1)
+    """Tokens seen, padding not counted."""
+    batch_tokens: int = Field(default=2048, ge=16)
+    """Tokens a step. Small batches leave the unigram plateau sooner on little text (docs/LOG.md)."""
+    length: int = Field(default=128, ge=8, le=8192)
+    """T, the longest sequence; longer documents become several sequences, nothing is cropped."""
+    rate: float = Field(default=1e-3, gt=0)
+    """Peak learning rate of AdamW."""
+    warmup: Share = 0.05
+    """Share of the steps with a rising rate; then it falls to zero along a cosine."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """AdamW's decay of matrices; vectors and biases have none."""
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the whole gradient."""
+    evaluations: int = Field(default=10, ge=1)
+    """How often the valid split is measured in a run."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """"auto": bfloat16 where the processor multiplies it faster (AMX, AVX512-BF16, CUDA)."""
+    checkpoint_seconds: float = Field(default=60.0, ge=0)
+    """At most about this much work is redone after a kill."""
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> TrainConfig:
+        given = [k for k in ("minutes", "steps", "epochs", "tokens") if getattr(self, k) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are given; keep one budget")
+        return self
+
+
+class SearchConfig(Section):
+    """Hyperparameter search on the valid split (Optuna's TPE, Akiba 2019)."""
+
+    trials: int = Field(default=8, ge=1)
+    """Finished trials, pruned ones included."""
+    space: dict[str, Any] = {}
+    """Recipe key -> [low, high], [low, high, "log"] or {choose = [...]}; empty: the task's own."""
+    storage: str = ""
+    """Optuna storage URL; empty: SQLite in the run's folder."""
+
+
+class ReportConfig(Section):
+    """What the report shows."""
+
+    words: tuple[str, ...] = ()
+    """Words whose neighbours are shown; empty: frequent ones."""
+
+
+PLUGGED = {"vectors": "skipgram", "encoder": "transformer", "decoder": "transformer"}
+PLUGGED |= {"objective": "autoencode", "task": "classify"}
+"""Section -> the kind it takes when the recipe names none."""
+_GROUP = {"encoder": "encoders", "decoder": "decoders", "objective": "objectives", "task": "tasks"}
+
+
+class Recipe(Section):
+    """The whole way. Four lines are enough: name, corpus.files, task.kind, task.train."""
+
+    name: str = "lect"
+    """Name of the run's folder under runs/."""
+    seed: int = Field(default=0, ge=0)
+    """Every random choice follows from it."""
+    start: str | None = None
+    """A bundle to fine-tune from; then there is no corpus, and its tokenizer and networks are used."""
+    corpus: CorpusConfig | None = None
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    vectors: SerializeAsAny[Section] | None = None
+    encoder: SerializeAsAny[Section]
+    bottleneck: BottleneckConfig = BottleneckConfig()
+    decoder: SerializeAsAny[Section]
+    objective: SerializeAsAny[Section]
+    train: TrainConfig = TrainConfig(minutes=10)
+    task: SerializeAsAny[Section] | None = None
+    finetune: TrainConfig = TrainConfig(epochs=20)
+    search: SearchConfig | None = None
+    report: ReportConfig = ReportConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plug_in(cls, table: Any) -> Any:
+        table = dict(table)
+        for section, default in PLUGGED.items():
+            if section == "task" and section not in table:
+                continue
+            value = table.get(section, {})
+            if not isinstance(value, Section):
+                table[section] = _plugged(section, value, default)
+        return table
+
+    @model_validator(mode="after")
+    def _has_text(self) -> Recipe:
+        if (self.corpus is None) == (self.start is None):
+            raise ValueError("give either [corpus] files or start = a bundle's folder")
+        return self
+
+
+def read(
+    path: Path | None,
+    *,
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Recipe:
+    """Resolve a recipe from a file, the environment and ``--set`` values.
+
+    Paths in the file are relative to the file's folder and become absolute; those in overrides are
+    relative to the working folder.
+    """
+    table = _anchored(config.read_toml(path), path.parent) if path else {}
+    layers = [table, *config.from_environment(os.environ if environment is None else environment)]
+    layers += [_anchored(config.parse_assignment(text), Path.cwd()) for text in overrides]
+    merged = config.merge(layers)
+    if path is not None:
+        merged.setdefault("name", path.stem)
+    return from_table(merged, where="" if path is None else str(path))
+
+
+def from_table(table: Table, *, where: str = "recipe") -> Recipe:
+    """Validate a parsed recipe; UserError names the key."""
+    try:
+        return Recipe.model_validate(table)
+    except ValidationError as error:
+        raise config.complaint(error, where="", section=Recipe) from None
+
+
+def to_table(recipe: Recipe) -> Table:
+    """The resolved recipe as plain values; what is empty is left out."""
+    table: Table = recipe.model_dump(mode="json", exclude_none=True)
+    return table
+
+
+def _plugged(section: str, value: Any, default: str) -> Section | None:
+    if not isinstance(value, dict):
+        raise UserError(f"is {value!r}, not a table", where=section, fix=f"write [{section}]")
+    value = dict(value)
+    inherited = value.pop(INHERITED, {})
+    kind = value.setdefault("kind", default)
+    if kind == "none" and section == "vectors":
+        return None
+    plugin = registry.load(_GROUP.get(section, section), kind)
+    known = {k: v for k, v in inherited.items() if k in plugin.config.model_fields}
+    try:
+        return plugin.config.model_validate({**known, **value})
+    except ValidationError as error:
+        raise config.complaint(error, where=section, section=plugin.config) from None
+
+
+_PATHS = {"corpus": ("files",), "task": ("train", "valid", "test")}
+
+
+def _anchored(table: Table, folder: Path) -> Table:
+    """Make the paths of a table absolute, as seen from the folder where they were written."""
+    table = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
+    for section, keys in _PATHS.items():
+        part = table.get(section)
+        for key in keys if isinstance(part, dict) else ():
+            if isinstance(part.get(key), str):
+                part[key] = str(folder.resolve() / part[key])
+            elif isinstance(part.get(key), list):
+                part[key] = [str(folder.resolve() / str(item)) for item in part[key]]
+    if isinstance(table.get("start"), str):
+        table["start"] = str(folder.resolve() / table["start"])
+    return table

@@ -1,0 +1,210 @@
+"""The transformer block and stack that the transformer encoder and decoder share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from autolect.core.config import Section
+from autolect.core.errors import UserError
+from autolect.nn.attention import Attention, Keys, causal_bias, keep_bias
+from autolect.nn.norm import NormKind, make_norm
+
+MAX_LEARNED_POSITIONS = 1024
+
+
+class TransformerConfig(Section):
+    """Settings that both transformers share."""
+
+    heads: int = Field(default=4, ge=1)
+    """H. Each head has width / heads features."""
+    shape: Literal["modern", "bert", "gpt2"] = "modern"
+    """modern: rotary positions, gated MLP, RMSNorm first. bert (also BART): learned positions, GELU,
+    LayerNorm after. gpt2: learned positions, GELU, LayerNorm first."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """On attention weights and on what each sublayer adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    norm: NormKind
+    first: bool
+    rotary: bool
+    gated: bool
+
+
+_SHAPES = {
+    "modern": _Shape(norm="rms", first=True, rotary=True, gated=True),
+    "bert": _Shape(norm="layer", first=False, rotary=False, gated=False),
+    "gpt2": _Shape(norm="layer", first=True, rotary=False, gated=False),
+}
+
+
+def check_heads(width: int, heads: int, *, where: str) -> None:
+    """UserError unless the width gives every head an even number of features."""
+    if width % heads or (width // heads) % 2:
+        unit = 2 * heads
+        better = max(unit, round(width / unit) * unit)
+        raise UserError(
+            f"{width} does not divide into {heads} heads of even size",
+            where=f"{where}.width" if where == "encoder" else f"encoder.width for the {where}",
+            fix=f"try {better}",
+        )
+
+
+@dataclass
+class Past:
+    """What a stack remembers between steps."""
+
+    own: list[Keys | None]
+    memory: list[Keys | None] = field(default_factory=list)
+    position: int = 0
+
+
+class Feedforward(nn.Module):
+    """(…,D) -> (…,D): GELU MLP, or the gated one at the same size (Shazeer 2020, arXiv:2002.05202)."""
+
+    def __init__(self, width: int, *, gated: bool) -> None:
+        super().__init__()
+        self.gated = gated
+        inner = -(-8 * width // 3 // 16) * 16 if gated else 4 * width
+        self.enter = nn.Linear(width, 2 * inner if gated else inner, bias=not gated)
+        self.leave = nn.Linear(inner, width, bias=not gated)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.enter(x)
+        if self.gated:
+            inner, gate = inner.chunk(2, dim=-1)
+            inner = inner * F.silu(gate)
+        else:
+            inner = F.gelu(inner)
+        output: Tensor = self.leave(inner)
+        return output
+
+
+class Block(nn.Module):
+    """Attention over the sequence, over the memory if there is one, then the feed-forward part."""
+
+    def __init__(self, width: int, *, config: TransformerConfig, memory: bool) -> None:
+        super().__init__()
+        shape = _SHAPES[config.shape]
+        self.first, self.dropout = shape.first, config.dropout
+
+        def attention(*, rotary: bool) -> Attention:
+            return Attention(
+                width, heads=config.heads, dropout=config.dropout, rotary=rotary, bias=not shape.gated
+            )
+
+        self.own, self.own_norm = attention(rotary=shape.rotary), make_norm(shape.norm, width)
+        self.memory = attention(rotary=False) if memory else None
+        self.memory_norm = make_norm(shape.norm, width) if memory else None
+        self.forward_part = Feedforward(width, gated=shape.gated)
+        self.forward_norm = make_norm(shape.norm, width)
+
+    def forward(
+        self, x: Tensor, bias: Tensor | None, memory: Tensor | None, memory_bias: Tensor | None
+    ) -> Tensor:
+        """x (B,T,D) -> (B,T,D)."""
+        seen = self.own_norm(x) if self.first else x
+        x = self._add(x, self.own(seen, seen, bias), self.own_norm)
+        if self.memory is not None and memory is not None:
+            x = self._look(x, self.memory.keys(memory), memory_bias)
+        return self._feed(x)
+
+    def step(self, x: Tensor, past: Keys | None, memory: Keys | None) -> tuple[Tensor, Keys]:
+        """One more token (B,1,D)."""
+        seen = self.own_norm(x) if self.first else x
+        added, past = self.own.step(seen, past)
+        x = self._add(x, added, self.own_norm)
+        if memory is not None:
+            x = self._look(x, memory, None)
+        return self._feed(x), past
+
+    def _look(self, x: Tensor, keys: Keys, bias: Tensor | None) -> Tensor:
+        assert self.memory is not None
+        assert self.memory_norm is not None
+        seen = self.memory_norm(x) if self.first else x
+        return self._add(x, self.memory.look(seen, keys, bias), self.memory_norm)
+
+    def _feed(self, x: Tensor) -> Tensor:
+        seen = self.forward_norm(x) if self.first else x
+        return self._add(x, self.forward_part(seen), self.forward_norm)
+
+    def _add(self, x: Tensor, added: Tensor, norm: nn.Module) -> Tensor:
+        x = x + F.dropout(added, self.dropout, self.training)
+        return x if self.first else norm(x)
+
+
+class Stack(nn.Module):
+    """Blocks over a sequence, both ways or left to right, with or without a memory."""
+
+    def __init__(
+        self, config: TransformerConfig, *, width: int, layers: int, causal: bool, memory: bool
+    ) -> None:
+        super().__init__()
+        shape = _SHAPES[config.shape]
+        self.causal, self.dropout = causal, config.dropout
+        self.positions = None if shape.rotary else nn.Embedding(MAX_LEARNED_POSITIONS, width)
+        self.enter = None if shape.first else make_norm(shape.norm, width)
+        self.blocks = nn.ModuleList(Block(width, config=config, memory=memory) for _ in range(layers))
+        self.leave = make_norm(shape.norm, width) if shape.first else None
+        self._initialise(layers)
+
+    def forward(
+        self,
+        x: Tensor,
+        keep: Tensor,
+        memory: Tensor | None = None,
+        memory_keep: Tensor | None = None,
+    ) -> Tensor:
+        """x (B,T,D), keep (B,T), memory (B,S,D), memory_keep (B,S) -> (B,T,D), zero where not keep."""
+        bias = keep_bias(keep, x.dtype)
+        if self.causal:
+            bias = torch.minimum(bias, causal_bias(x.shape[1], x.dtype, x.device))
+        memory_bias = None if memory_keep is None else keep_bias(memory_keep, x.dtype)
+        x = self._enter(x, position=0)
+        for block in self.blocks:
+            x = block(x, bias, memory, memory_bias)
+        if self.leave is not None:
+            x = self.leave(x)
+        return x * keep[..., None]
+
+    def step(self, x: Tensor, past: Past | None, memory: Tensor | None = None) -> tuple[Tensor, Past]:
+        """One more token x (B,1,D), the stack being causal. ``memory`` has no padding here."""
+        assert self.causal, "only a left-to-right stack can go step by step"
+        if past is None:
+            keys = [
+                None if memory is None or block.memory is None else block.memory.keys(memory)
+                for block in self.blocks
+            ]
+            past = Past(own=[None] * len(self.blocks), memory=keys)
+        x = self._enter(x, position=past.position)
+        own: list[Keys | None] = []
+        for block, before, keys_of_memory in zip(self.blocks, past.own, past.memory, strict=True):
+            x, keys_now = block.step(x, before, keys_of_memory)
+            own.append(keys_now)
+        if self.leave is not None:
+            x = self.leave(x)
+        return x, Past(own=own, memory=past.memory, position=past.position + 1)
+
+    def _enter(self, x: Tensor, *, position: int) -> Tensor:
+        if self.positions is not None:
+            place = torch.arange(position, position + x.shape[1], device=x.device)
+            x = x + self.positions(place)
+        if self.enter is not None:
+            x = self.enter(x)
+        return F.dropout(x, self.dropout, self.training)
+
+    def _initialise(self, layers: int) -> None:
+        """N(0, 0.02), and less for what is added to the residual stream (Radford 2019)."""
+        for name, value in self.named_parameters():
+            if value.dim() > 1:
+                residual = name.endswith(("output.weight", "leave.weight")) and "blocks" in name
+                nn.init.normal_(value, std=0.02 / (2 * layers) ** 0.5 if residual else 0.02)
+            elif name.endswith("bias"):
+                nn.init.zeros_(value)

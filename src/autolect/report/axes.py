@@ -1,0 +1,75 @@
+"""How the axes of a plot look: ticks, names, marks and numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from autolect.report.sheet import INK, MUTED, RULE, SMALL, WIDTH, Sheet
+
+
+def quiet(axes: Any, *, grid: Literal["x", "y"] = "y") -> None:
+    """A faint grid across one direction, short numbers, a line at the bottom, nothing else."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    axes.grid(axis=grid, color=RULE, linewidth=0.8)
+    if axes.get_xscale() == "log":
+        low, high = axes.get_xlim()
+        few = math.log10(high / low) < 3
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+        axis.set_minor_formatter(NullFormatter())
+    for axis in (axes.xaxis,) if grid == "x" else (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.spines["bottom"].set_visible(grid == "y")
+    axes.spines["bottom"].set_color(MUTED)
+
+
+def name(sheet: Sheet, *, x: str, y: str) -> None:
+    """Name y above its numbers and x below its end, both to be read without turning the head."""
+    sheet.write(y, x=12, y=20, most=34)
+    sheet.write(x, x=WIDTH - 20, y=sheet.height - 8, anchor="right", most=50)
+
+
+def mark(axes: Any, *, sheet: Sheet, at: float, text: str) -> None:
+    """A hairline at a place on x with its text above, turned inwards near the right edge."""
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, at), max(high, at))
+    axes.axvline(at, color=INK, linewidth=0.9, dashes=(3, 3))
+    late = axes.transAxes.inverted().transform(axes.transData.transform((at, 0)))[0] > 0.6
+    axes.annotate(
+        sheet.token(text),
+        (at, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(-5 if late else 5, -2),
+        textcoords="offset points",
+        ha="right" if late else "left",
+        va="top",
+        fontsize=SMALL,
+        color=INK,
+    )
+
+
+def number(value: float) -> str:
+    """A number as short as it stays readable: 0.913, 12.4, 1,280, 35k, 2.1M, 3e-05."""
+    size = abs(value)
+    if size >= 1e15 or 0 < size < 1e-4:
+        return f"{value:.2g}".replace("-", "\u2212", 1 if value < 0 else 0)
+    for unit, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if size >= unit:
+            text = f"{value / min(unit, 10 ** (3 * round(math.log10(unit) // 3))):.4g}{letter}"
+            return text.replace("-", "\u2212")
+    text = f"{value:,.0f}" if size >= 1000 or value == int(value) else f"{value:.3g}"
+    return text.replace("-", "\u2212")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 0.4 s, 48 s, 3 min 12 s, 2 h 5 min."""
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min"

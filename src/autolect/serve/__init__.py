@@ -1,0 +1,1 @@
+"""The HTTP server around one model, and its page."""

@@ -1,0 +1,169 @@
+"""Which column of a table holds the text and which the label, when nobody said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from autolect.core.errors import UserError
+
+TEXT_NAMES = ("text", "text_a", "sentence", "content", "review")
+"""Usual headers of the text."""
+LABEL_NAMES = ("label", "labels", "class", "intent", "category", "sentiment")
+"""Usual headers of the label."""
+TEXT_KEY, LABEL_KEY = "task.text_column", "task.label_column"
+"""Recipe keys that settle what cannot be told."""
+
+_CLEAR = 10
+"""So many times fewer distinct values settle which column is the label, however long its values are."""
+_ENOUGH = 10
+"""From so many rows on, a label must repeat; in fewer rows every label may still stand once."""
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Cells of one row, None where there is no plain value; where is "file:line"."""
+
+    cells: tuple[str | None, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Positions and names of the two columns, and the number of header rows before the examples."""
+
+    text: int
+    label: int
+    text_name: str
+    label_name: str
+    num_headers: int
+
+
+def choose(
+    rows: Sequence[Row], *, where: str, named: bool, text: str | None, label: str | None
+) -> Columns:
+    """The columns asked for, else those with usual names, else those that look like it.
+
+    named: the first row is a header for sure. Otherwise it is one when it has a name asked for, or a
+    usual name that no other row has in its place. Without a header there must be two columns, and the
+    label is the one with fewer distinct and shorter values. Raises UserError when this is not clear.
+    """
+    if not rows:
+        raise UserError("has no rows", where=where, fix="check that this is the right file")
+    chooser = _Chooser(rows, where, text=text, label=label)
+    chosen = chooser.by_name() if named or chooser.has_header() else chooser.by_content()
+    if len(rows) == chosen.num_headers:
+        raise UserError("has a header and no rows", where=where, fix="check that this is the right file")
+    return chosen
+
+
+class _Chooser:
+    def __init__(self, rows: Sequence[Row], where: str, *, text: str | None, label: str | None) -> None:
+        self._rows, self._where = rows, where
+        self._first = [(cell or "").strip() for cell in rows[0].cells]
+        self._lower = [name.casefold() for name in self._first]
+        self._text, self._label = text, label
+
+    def has_header(self) -> bool:
+        if any(name in self._first for name in (self._text, self._label) if name):
+            return True
+        # A number that is no header can only be a position.
+        if self._text or self._label:
+            return not all(name.isdecimal() for name in (self._text, self._label) if name)
+        return any(
+            name in TEXT_NAMES + LABEL_NAMES
+            and all((row.cells[at] or "").strip().casefold() != name for row in self._rows[1:])
+            for at, name in enumerate(self._lower)
+        )
+
+    def by_name(self) -> Columns:
+        label = self._named(self._label, LABEL_NAMES, LABEL_KEY)
+        text = self._named(self._text, TEXT_NAMES, TEXT_KEY)
+        text = self._other(label) if text is None else text
+        label = self._other(text) if label is None else label
+        if text is None or label is None or text == label:
+            missing = TEXT_KEY if text is None or text == label else LABEL_KEY
+            self._ambiguous("the header does not tell text from label", missing)
+        return Columns(
+            text=text,
+            label=label,
+            text_name=self._first[text],
+            label_name=self._first[label],
+            num_headers=1,
+        )
+
+    def by_content(self) -> Columns:
+        text, label = self._position(self._text, TEXT_KEY), self._position(self._label, LABEL_KEY)
+        text = self._other(label) if text is None else text
+        label = self._other(text) if label is None else label
+        if label is None:
+            label = self._looks_like_label()
+            text = self._other(label)
+        if text is None or text == label:
+            self._ambiguous("text and label cannot be told apart", TEXT_KEY)
+        return Columns(
+            text=text, label=label, text_name=str(text + 1), label_name=str(label + 1), num_headers=0
+        )
+
+    def _named(self, wanted: str | None, usual: Sequence[str], key: str) -> int | None:
+        if wanted is not None:
+            if self._first.count(wanted) != 1:
+                what = "stands twice" if wanted in self._first else "is missing"
+                self._refuse(f"the column {wanted!r} {what} in the header", key)
+            return self._first.index(wanted)
+        found = [at for at, name in enumerate(self._lower) if name in usual]
+        if len(found) > 1:
+            self._ambiguous(f"{' and '.join(repr(self._first[at]) for at in found)} both fit", key)
+        return found[0] if found else None
+
+    def _position(self, wanted: str | None, key: str) -> int | None:
+        if wanted is None:
+            return None
+        if not wanted.isdecimal() or not 1 <= int(wanted) <= len(self._first):
+            self._refuse(f"there is no column {wanted!r} among {len(self._first)}", key)
+        return int(wanted) - 1
+
+    def _other(self, known: int | None) -> int | None:
+        """The one column that is left; None when there is not exactly one."""
+        return 1 - known if known is not None and len(self._first) == 2 else None
+
+    def _looks_like_label(self) -> int:
+        if len(self._first) != 2:
+            self._ambiguous(f"{len(self._first)} columns and no header", TEXT_KEY)
+        values = [[(row.cells[at] or "").strip() for row in self._rows] for at in (0, 1)]
+        distinct = [len(set(column)) for column in values]
+        lengths = [sum(map(len, column)) for column in values]
+        fewer = min((0, 1), key=lambda at: distinct[at])
+        many = distinct[1 - fewer]
+        clear = distinct[fewer] * _CLEAR <= many
+        shorter = distinct[fewer] < many and lengths[fewer] < lengths[1 - fewer]
+        repeats = len(self._rows) < _ENOUGH or distinct[fewer] * 2 <= len(self._rows)
+        if not repeats or not (clear or shorter):
+            self._ambiguous(
+                f"the columns have {distinct[0]} and {distinct[1]} different values, so it is not clear "
+                "which one is the label",
+                LABEL_KEY,
+            )
+        return fewer
+
+    def _ambiguous(self, what: str, key: str) -> NoReturn:
+        shown = " | ".join(_short(cell) for cell in self._first)
+        raise UserError(
+            f"{what}; the first row is: {shown}",
+            where=self._where,
+            fix=f"set {TEXT_KEY} and {LABEL_KEY} to names in the header, or to numbers counted from 1"
+            if len(self._first) > 1
+            else f"set {key}, or check that the columns are parted by tabs (.tsv) or commas (.csv)",
+        )
+
+    def _refuse(self, what: str, key: str) -> NoReturn:
+        shown = ", ".join(repr(_short(cell)) for cell in self._first)
+        raise UserError(what, where=self._where, fix=f"set {key}; the first row is: {shown}")
+
+
+def _short(cell: str) -> str:
+    cell = re.sub(r"\s+", " ", cell)
+    return cell if len(cell) <= _SHOWN else cell[: _SHOWN - 1] + "…"

@@ -1,0 +1,86 @@
+"""The token store: token ids of a split, memory-mapped, cut into sequences without losing a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autolect.core.errors import DamagedError
+
+Ids = NDArray[np.int32]
+
+
+class TokenWriter:
+    """Appends documents' token ids to ``NAME.ids`` and their ends to ``NAME.ends.npy``."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._stream = (folder / f"{name}.ids").open("wb")
+        self._ends: list[int] = []
+        self.num_tokens = 0
+
+    def add(self, ids: Ids) -> None:
+        """One document."""
+        self._stream.write(ids.astype("<i4").tobytes())
+        self.num_tokens += len(ids)
+        self._ends.append(self.num_tokens)
+
+    def close(self) -> None:
+        """Finish both files."""
+        self._stream.close()
+        np.save(self._folder / f"{self._name}.ends.npy", np.array(self._ends, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """Sequences of at most ``length`` ids, cut from one split's documents."""
+
+    ids: Ids
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def sequence(self, index: int) -> Ids:
+        """The ids of one sequence, no specials."""
+        start = self.starts[index]
+        return self.ids[start : start + self.lengths[index]]
+
+
+def open_store(folder: Path, name: str, *, length: int) -> TokenStore:
+    """Map a split; documents longer than ``length`` become several sequences of like size."""
+    path = folder / f"{name}.ids"
+    ends = np.load(folder / f"{name}.ends.npy", allow_pickle=False)
+    total = int(ends[-1]) if len(ends) else 0
+    if path.stat().st_size != 4 * total:
+        raise DamagedError(f"{path.name!r} is cut short", where=str(folder), fix="prepare again")
+    ids = np.memmap(path, dtype="<i4", mode="r") if total else np.zeros(0, dtype=np.int32)
+    begins = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]) if total else ends
+    starts, lengths = _cut(begins, ends - begins, length)
+    return TokenStore(ids=ids, starts=starts, lengths=lengths)
+
+
+def store_of(sequences: Iterable[Ids]) -> TokenStore:
+    """A store in memory, one sequence each."""
+    parts = [np.asarray(part, dtype=np.int32) for part in sequences]
+    lengths = np.array([len(part) for part in parts], dtype=np.int64)
+    ids = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
+    return TokenStore(ids=ids, starts=np.cumsum(lengths) - lengths, lengths=lengths)
+
+
+def _cut(
+    begins: NDArray[np.int64], sizes: NDArray[np.int64], length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut each document into the fewest pieces of at most ``length``, all of like size."""
+    pieces = -(-sizes // length)
+    document = np.repeat(np.arange(len(sizes)), pieces)
+    first = np.repeat(np.cumsum(pieces) - pieces, pieces)
+    place = np.arange(len(document)) - first
+    share, count = sizes[document], pieces[document]
+    low, high = share * place // count, share * (place + 1) // count
+    return begins[document] + low, high - low
