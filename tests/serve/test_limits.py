@@ -170,7 +170,7 @@ def test_the_key_is_checked_before_the_body_is_read(model: FakeModel) -> None:
 
 def test_health_and_the_page_need_no_key(model: FakeModel, connect: Connect) -> None:
     client = connect(model, api_keys=(KEY,))
-    for path in ("/health", "/ready", "/", "/page.css", "/page.js"):
+    for path in ("/health", "/ready", "/", "/page.css", "/page.js", "/answers.js"):
         assert client.get(path).status_code == 200
 
 

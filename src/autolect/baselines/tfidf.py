@@ -7,6 +7,7 @@ Manning 2012), so it is tuned as carefully as the model it is compared with.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -93,18 +94,14 @@ class _Fitted:
         return [str(label) for label in classifier.predict(features)]
 
 
-def _choose(
-    train: Sequence[TextExample], valid: Sequence[TextExample], *, language: str, seed: int
-) -> float:
+def _choose(train: Sequence[TextExample], valid: Sequence[TextExample], *, language: str, seed: int) -> float:
     """The C with the best accuracy on valid; the smaller one when two are equal."""
     fitted = _Fitted.of(train, language=language)
     features = fitted.features([example.text for example in valid])
     right = {}
     for cost in COSTS:
         predicted = fitted.predict(features, cost=cost, seed=seed)
-        right[cost] = sum(
-            label == example.label for label, example in zip(predicted, valid, strict=True)
-        )
+        right[cost] = sum(label == example.label for label, example in zip(predicted, valid, strict=True))
     return max(COSTS, key=lambda cost: (right[cost], -cost))
 
 
@@ -125,7 +122,7 @@ def _word_grams(language: str) -> Callable[[str], list[str]]:
     def grams(text: str) -> list[str]:
         words = [text[start:end] for start, end in segment.words(text, language=language)]
         # A blank cannot stand in a word, so a pair never equals a single word.
-        return words + [f"{one} {other}" for one, other in zip(words, words[1:], strict=False)]
+        return words + [f"{one} {other}" for one, other in itertools.pairwise(words)]
 
     return grams
 

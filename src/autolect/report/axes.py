@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from functools import partial
 from typing import Any, Literal
 
 from autolect.report.sheet import INK, MUTED, RULE, SMALL, WIDTH, Sheet
+
+RIGHT = 6
+"""Room that a plot leaves at its right edge."""
 
 
 def quiet(axes: Any, *, grid: Literal["x", "y"] = "y") -> None:
@@ -21,15 +26,17 @@ def quiet(axes: Any, *, grid: Literal["x", "y"] = "y") -> None:
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
     for axis in (axes.xaxis,) if grid == "x" else (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+        digits = decimals(axis.get_majorticklocs())
+        write = partial(number, decimals=None if axis.get_scale() == "log" else digits)
+        axis.set_major_formatter(FuncFormatter(lambda value, _, write=write: write(value)))
     axes.spines["bottom"].set_visible(grid == "y")
     axes.spines["bottom"].set_color(MUTED)
 
 
 def name(sheet: Sheet, *, x: str, y: str) -> None:
     """Name y above its numbers and x below its end, both to be read without turning the head."""
-    sheet.write(y, x=12, y=20, most=34)
-    sheet.write(x, x=WIDTH - 20, y=sheet.height - 8, anchor="right", most=50)
+    sheet.write(y, x=0, y=20, most=34)
+    sheet.write(x, x=WIDTH - RIGHT, y=sheet.height - 8, anchor="right", most=50)
 
 
 def mark(axes: Any, *, sheet: Sheet, at: float, text: str) -> None:
@@ -51,17 +58,29 @@ def mark(axes: Any, *, sheet: Sheet, at: float, text: str) -> None:
     )
 
 
-def number(value: float) -> str:
-    """A number as short as it stays readable: 0.913, 12.4, 1,280, 35k, 2.1M, 3e-05."""
+def number(value: float, *, decimals: int | None = None) -> str:
+    """A number as short as it stays readable: 0.913, 12.4, 1,280, 35k, 2.1M, 3e-05.
+
+    With ``decimals`` it has so many where it would have any, so that a column of numbers lines up.
+    """
     size = abs(value)
-    if size >= 1e15 or 0 < size < 1e-4:
-        return f"{value:.2g}".replace("-", "\u2212", 1 if value < 0 else 0)
-    for unit, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if size >= unit:
-            text = f"{value / min(unit, 10 ** (3 * round(math.log10(unit) // 3))):.4g}{letter}"
-            return text.replace("-", "\u2212")
-    text = f"{value:,.0f}" if size >= 1000 or value == int(value) else f"{value:.3g}"
+    if size >= 1e13 or 0 < size < 1e-4:
+        text = f"{value:.2g}"
+        return f"\u2212{text[1:]}" if value < 0 else text
+    for least, unit, letter in _UNITS:
+        if size >= least:
+            return f"{value / unit:.4g}{letter}".replace("-", "\u2212")
+    if decimals is not None:
+        text = f"{value:,.{decimals}f}"
+    else:
+        text = f"{value:,.0f}" if size >= 1000 or value == int(value) else f"{value:.3g}"
     return text.replace("-", "\u2212")
+
+
+def decimals(values: Iterable[float]) -> int:
+    """How many decimals a column of numbers needs, so that each keeps what `number` shows of it."""
+    texts = [number(value) for value in values]
+    return max((len(text.partition(".")[2]) for text in texts if text[-1].isdigit()), default=0)
 
 
 def duration(seconds: float) -> str:
@@ -70,6 +89,9 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+_UNITS = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))

@@ -212,11 +212,7 @@ def _alignment(cells: list[str]) -> Align:
 
 def _shown(match: re.Match[str]) -> str:
     code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    name = _SHORT.get(code) or f"U+{code:04X}"
+    name = _CONTROLS[code] if code < len(_CONTROLS) else _SHORT.get(code, f"U+{code:04X}")
     return f"\u27e8{name}\u27e9"
 
 
@@ -226,7 +222,41 @@ _ACTING = re.compile(
 )
 _SHORT = {0x200E: "LRM", 0x200F: "RLM", 0x202A: "LRE", 0x202B: "RLE", 0x202C: "PDF", 0x202D: "LRO"}
 _SHORT |= {0x202E: "RLO", 0x2066: "LRI", 0x2067: "RLI", 0x2068: "FSI", 0x2069: "PDI", 0xAD: "SHY"}
-_SHORT |= {0x200B: "ZWSP", 0xFEFF: "BOM"}
+_SHORT |= {0x200B: "ZWSP", 0xFEFF: "BOM", 0x7F: "DEL"}
+_CONTROLS = [
+    "NUL",
+    "SOH",
+    "STX",
+    "ETX",
+    "EOT",
+    "ENQ",
+    "ACK",
+    "BEL",
+    "BS",
+    "TAB",
+    "LF",
+    "VT",
+    "FF",
+    "CR",
+    "SO",
+    "SI",
+    "DLE",
+    "DC1",
+    "DC2",
+    "DC3",
+    "DC4",
+    "NAK",
+    "SYN",
+    "ETB",
+    "CAN",
+    "EM",
+    "SUB",
+    "ESC",
+    "FS",
+    "GS",
+    "RS",
+    "US",
+]
 _MOST_UNITS = 800
 _WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _UNITS = re.compile(rf"[{_WIDE}]|[^\W{_WIDE}]+|\s+|.", re.DOTALL)

@@ -1,4 +1,4 @@
-"""The plots of a report, each one an SVG text: same input, same bytes; no value is drawn that is not finite."""
+"""The plots of a report, each one an SVG text: same input, same bytes. Only finite values are drawn."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autolect.report.axes import duration, mark, name, number, quiet
+from autolect.report.axes import RIGHT, decimals, duration, mark, name, number, quiet
 from autolect.report.blocks import width_in_columns
 from autolect.report.sheet import (
     ACCENT,
+    FAINT,
     FONT,
     INK,
-    LONGEST,
     MUTED,
     ON_ACCENT,
-    RULE,
     SECOND,
     SERIES,
     SMALL,
@@ -51,7 +50,7 @@ def learning_curve(
     if not curves:
         return _nothing()
     with drawing(height=330) as sheet:
-        axes = sheet.axes(left=58, top=60 if len(curves) > 1 else 40, right=20, bottom=46)
+        axes = sheet.axes(left=46, top=60 if len(curves) > 1 else 40, right=RIGHT, bottom=46)
         if log_x:
             axes.set_xscale("log")
         for i, points in enumerate(curves.values()):
@@ -60,7 +59,7 @@ def learning_curve(
         name(sheet, x=x, y=y)
         if len(curves) > 1:
             entries = [(key, SERIES[i % len(SERIES)]) for i, key in enumerate(curves)]
-            sheet.legend(entries, left=58, y=42)
+            sheet.legend(entries, left=46, y=42)
         for step, text in marks:
             if math.isfinite(step) and (step > 0 or not log_x):
                 mark(axes, sheet=sheet, at=step, text=text)
@@ -76,15 +75,17 @@ def bars(
     x: str,
 ) -> str:
     """Horizontal bars, one a label, the highlighted one in colour. An interval is (low, high)."""
-    assert len(labels) == len(values) and (intervals is None or len(intervals) == len(values))
+    assert len(labels) == len(values)
+    assert intervals is None or len(intervals) == len(values)
     rows = [i for i, value in enumerate(values) if math.isfinite(value)]
     if not rows:
         return _nothing()
     ranges = [_range(intervals[i], values[i]) for i in rows] if intervals else None
-    texts = [number(values[i]) for i in rows]
-    if ranges:
-        texts = [f"{text}  [{number(a)}, {number(b)}]" for text, (a, b) in zip(texts, ranges, strict=True)]
-    colors = [ACCENT if i == highlight else MUTED for i in rows]
+    digits = decimals([values[i] for i in rows] + [end for pair in ranges or () for end in pair])
+    texts = [number(values[i], decimals=digits) for i in rows]
+    for i, (low, high) in enumerate(ranges or ()):
+        texts[i] += f"  ({number(low, decimals=digits)}\u2013{number(high, decimals=digits)})"
+    colors = [ACCENT if i == highlight else FAINT for i in rows]
     return _horizontal(
         [labels[i] for i in rows], [values[i] for i in rows], texts=texts, colors=colors, ranges=ranges, x=x
     )
@@ -113,15 +114,17 @@ def confusion(matrix: Sequence[Sequence[float]], labels: Sequence[str]) -> str:
 
     Above `MOST_LABELS` labels only those that are most often confused are shown, and the plot says so.
     """
-    assert len(matrix) == len(labels) and all(len(row) == len(labels) for row in matrix)
+    assert len(matrix) == len(labels)
+    assert all(len(row) == len(labels) for row in matrix)
     if not labels:
         return _nothing()
     shown = _most_confused(matrix)
     names = [labels[i] for i in shown]
     longest = max(width_in_columns(shorten(text, most=12)) for text in names) * SMALL
-    left, slanted = longest + 40, longest > 44
-    cell = min(58.0, (WIDTH - left - 20) / len(shown))
-    head = 54 + (longest * 0.72 if slanted else 16)
+    left = longest + 18
+    slanted = longest > 52 or (WIDTH - left) / len(shown) < longest + 8
+    cell = min(58.0, (WIDTH - left - (longest * 0.72 if slanted else RIGHT)) / len(shown))
+    head = 46 + (longest * 0.72 if slanted else 8)
     foot = 34 if len(shown) < len(labels) else 12
     with drawing(height=round(head + cell * len(shown) + foot)) as sheet:
         right = WIDTH - left - cell * len(shown)
@@ -133,8 +136,8 @@ def confusion(matrix: Sequence[Sequence[float]], labels: Sequence[str]) -> str:
         axes.tick_params(labelcolor=INK, length=0)
         if slanted:
             _slant(axes)
-        sheet.write("predicted \u2192", x=left, y=20)
-        sheet.write("true \u2193", x=left - 12, y=head - 12 if not slanted else 20, anchor="right")
+        sheet.write("predicted \u2192", x=max(left, 52), y=20)
+        sheet.write("true \u2193", x=0, y=20)
         if len(shown) < len(labels):
             text = f"{len(shown)} of {len(labels)} labels: those confused most often"
             sheet.write(text, x=left, y=sheet.height - 8)
@@ -152,7 +155,7 @@ def search(trials: Sequence[tuple[int, float, str]]) -> str:
     done = [(number, score) for number, score, state in found if state.lower() == "complete"]
     rest = [(number, score) for number, score, state in found if state.lower() != "complete"]
     with drawing(height=300) as sheet:
-        axes = sheet.axes(left=58, top=60, right=30, bottom=46)
+        axes = sheet.axes(left=46, top=60, right=RIGHT, bottom=46)
         if done:
             best, top = [], -math.inf
             for number, score in done:
@@ -168,7 +171,7 @@ def search(trials: Sequence[tuple[int, float, str]]) -> str:
         quiet(axes)
         name(sheet, x="trial", y="score on valid")
         entries = [("complete, and the best so far", ACCENT)] if done else []
-        sheet.legend(entries + ([("pruned or failed", SECOND)] if rest else []), left=58, y=42)
+        sheet.legend(entries + ([("pruned or failed", SECOND)] if rest else []), left=46, y=42)
         return sheet.svg()
 
 
@@ -184,9 +187,9 @@ def histogram(values: Sequence[float], *, x: str) -> str:
     drawn = finite[finite <= limit] if far else finite
     counts, edges = np.histogram(drawn, bins=_edges(float(drawn[0]), float(drawn[-1])))
     with drawing(height=270) as sheet:
-        axes = sheet.axes(left=58, top=52, right=20, bottom=46)
+        axes = sheet.axes(left=46, top=52, right=RIGHT, bottom=46)
         widths = np.diff(edges)
-        axes.bar(edges[:-1], counts, width=widths * 0.9, align="edge", color=ACCENT, alpha=0.75, linewidth=0)
+        axes.bar(edges[:-1], counts, width=widths * 0.9, align="edge", color=ACCENT, linewidth=0)
         axes.set_xlim(edges[0], edges[-1])
         axes.yaxis.get_major_locator().set_params(integer=True)
         quiet(axes)
@@ -195,7 +198,7 @@ def histogram(values: Sequence[float], *, x: str) -> str:
         mark(axes, sheet=sheet, at=median, text=f"median {number(median)}")
         if far:
             text = f"{finite.size - drawn.size:,} longer, up to {number(float(finite[-1]))} \u2192"
-            sheet.write(text, x=WIDTH - 20, y=20, anchor="right")
+            sheet.write(text, x=WIDTH - RIGHT, y=20, anchor="right")
         return sheet.svg()
 
 
@@ -240,9 +243,7 @@ def _horizontal(
     with drawing(height=_ROW * len(labels) + (44 if x else 16)) as sheet:
         axes = sheet.axes(left=left, top=8, right=right, bottom=36 if x else 8)
         rows = range(len(labels))
-        alpha = [0.9 if color == ACCENT else 0.45 for color in colors]
-        for row in rows:
-            axes.barh(row, values[row], height=0.62, color=colors[row], alpha=alpha[row], linewidth=0)
+        axes.barh(rows, values, height=0.62, color=colors, linewidth=0)
         for row, (low, high) in enumerate(ranges or ()):
             axes.plot((low, high), (row, row), color=INK, linewidth=1.4, marker="|", markersize=6)
         axes.set_ylim(len(labels) - 0.5, -0.5)
@@ -294,8 +295,8 @@ def _cells(sheet: Sheet, axes: Any, counts: list[list[float]], totals: list[floa
     for i, row in enumerate(counts):
         for j, count in enumerate(row):
             share = count / totals[i] if totals[i] else 0.0
-            color = ACCENT if i == j else SECOND
-            tint = 0.05 if not count else 0.16 + 0.84 * share
+            color = (ACCENT if i == j else SECOND) if count else MUTED
+            tint = 0.16 + 0.84 * share if count else 0.07
             square = Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, facecolor=color, alpha=tint, linewidth=0)
             axes.add_patch(square)
             if count:

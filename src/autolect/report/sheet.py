@@ -23,7 +23,7 @@ WIDTH = 720
 FONT = 12.5
 SMALL = 11.0
 
-INK, MUTED, RULE, ON_ACCENT = "#010101", "#010102", "#010103", "#010104"
+INK, MUTED, RULE, ON_ACCENT, FAINT = "#010101", "#010102", "#010103", "#010104", "#010105"
 SERIES = ("#010111", "#010112", "#010113", "#010114", "#010115", "#010116")
 ACCENT, SECOND = SERIES[0], SERIES[1]
 
@@ -31,6 +31,7 @@ _VARIABLES = {
     INK: "var(--ink, currentColor)",
     MUTED: "var(--muted, #7b828c)",
     RULE: "var(--rule, #8d949e59)",
+    FAINT: "var(--faint, #9aa1aa80)",
     ON_ACCENT: "var(--on-accent, #ffffff)",
     SERIES[0]: "var(--accent, #3b82c4)",
     SERIES[1]: "var(--series-2, #d0733a)",
@@ -43,7 +44,12 @@ FAMILY = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Helvetica Neue', Arial, "
     "'PingFang SC', 'Noto Sans CJK SC', 'Noto Sans SC', 'Source Han Sans SC', 'Microsoft YaHei', sans-serif"
 )
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "autolect", "font.size": FONT, "axes.linewidth": 0.8}
+_SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "autolect",
+    "font.size": FONT,
+    "axes.linewidth": 0.8,
+}
 _ROOM = "http://www.w3.org/2000/svg"
 _STAND_IN = re.compile(r"Z(\d+)Z")
 _FONT_FAMILY = re.compile(r"font-family:[^;]*;?\s*")

@@ -59,6 +59,7 @@ _ASSETS = {
 }
 _OTHER = ("/health", "/ready", "/metrics", "/v1/models")
 _IDLE_SECONDS = 5
+_BACKLOG = 256
 _LARGEST_LOGGED = 500
 
 
@@ -155,13 +156,19 @@ def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's delay (40 ms an answer) off only for sockets that name their protocol.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host.strip("[]"), port), family=family, backlog=256)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+        listener.listen(_BACKLOG)
     except (OSError, OverflowError) as error:
+        listener.close()
         raise UserError(
             f"cannot listen ({error})", where=f"{host}:{port}", fix="choose another --host or --port"
         ) from None
+    return listener
 
 
 def _with_hosts(settings: ServeSettings, host: str) -> ServeSettings:

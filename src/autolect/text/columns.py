@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from autolect.core.errors import UserError
+from autolect.text.tables import Row
 
 TEXT_NAMES = ("text", "text_a", "sentence", "content", "review")
 """Usual headers of the text."""
@@ -24,14 +25,6 @@ _SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """Cells of one row, None where there is no plain value; where is "file:line"."""
-
-    cells: tuple[str | None, ...]
-    where: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """Positions and names of the two columns, and the number of header rows before the examples."""
 
@@ -42,9 +35,7 @@ class Columns:
     num_headers: int
 
 
-def choose(
-    rows: Sequence[Row], *, where: str, named: bool, text: str | None, label: str | None
-) -> Columns:
+def choose(rows: Sequence[Row], *, where: str, named: bool, text: str | None, label: str | None) -> Columns:
     """The columns asked for, else those with usual names, else those that look like it.
 
     named: the first row is a header for sure. Otherwise it is one when it has a name asked for, or a
@@ -68,11 +59,9 @@ class _Chooser:
         self._text, self._label = text, label
 
     def has_header(self) -> bool:
-        if any(name in self._first for name in (self._text, self._label) if name):
+        asked = [name for name in (self._text, self._label) if name is not None]
+        if any(name in self._first or not name.isdecimal() for name in asked):
             return True
-        # A number that is no header can only be a position.
-        if self._text or self._label:
-            return not all(name.isdecimal() for name in (self._text, self._label) if name)
         return any(
             name in TEXT_NAMES + LABEL_NAMES
             and all((row.cells[at] or "").strip().casefold() != name for row in self._rows[1:])
@@ -110,6 +99,8 @@ class _Chooser:
 
     def _named(self, wanted: str | None, usual: Sequence[str], key: str) -> int | None:
         if wanted is not None:
+            if wanted not in self._first and wanted.isdecimal():
+                return self._position(wanted, key)
             if self._first.count(wanted) != 1:
                 what = "stands twice" if wanted in self._first else "is missing"
                 self._refuse(f"the column {wanted!r} {what} in the header", key)

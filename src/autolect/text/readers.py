@@ -61,7 +61,7 @@ class _Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
+class _File:
     """One file and how to read it; the name stands in documents, the path in errors."""
 
     path: Path
@@ -120,8 +120,8 @@ def read(
             f"{encoding!r} is not an encoding", where="corpus.encoding", fix="try utf-8 or gb18030"
         ) from None
     name = path.name if root is None else path.absolute().relative_to(root.absolute()).as_posix()
-    job = _Job(path=path, name=name, column=column, encoding=encoding, unit=document)
-    return (found for found in reader(job) if found.text and not found.text.isspace())
+    file = _File(path=path, name=name, column=column, encoding=encoding, unit=document)
+    return (found for found in reader(file) if found.text and not found.text.isspace())
 
 
 def guess_document(sample: str) -> Literal["line", "block"]:
@@ -153,9 +153,9 @@ def _columns(line: str) -> int:
 # Formats: lines to documents.
 
 
-def _plain(job: _Job) -> Iterator[Document]:
-    lines = _lines(job)
-    unit = job.unit
+def _plain(file: _File) -> Iterator[Document]:
+    lines = _lines(file)
+    unit = file.unit
     if unit == "auto":
         head, size = [], 0
         for line in lines:
@@ -166,49 +166,49 @@ def _plain(job: _Job) -> Iterator[Document]:
         unit = guess_document("\n".join(line.text for line in head)[:SAMPLE_CHARACTERS])
         lines = itertools.chain(head, lines)
     if unit == "line":
-        yield from (job.document(line.text, line.number) for line in lines)
+        yield from (file.document(line.text, line.number) for line in lines)
     else:
-        yield from _gathered(job, lines, unit)
+        yield from _gathered(file, lines, unit)
 
 
-def _gathered(job: _Job, lines: Iterator[_Line], unit: DocumentUnit) -> Iterator[Document]:
+def _gathered(file: _File, lines: Iterator[_Line], unit: DocumentUnit) -> Iterator[Document]:
     """Blocks between blank lines, or the whole file, cut between lines where they grow too long."""
     kept: list[str] = []
     first, size = 1, 0
     for line in lines:
         blank = unit == "block" and not line.text.strip()
         if kept and (blank or size + len(line.text) > LINE_CHARACTERS):
-            yield job.document(_joined(kept, unit), first)
+            yield file.document(_joined(kept, unit), first)
             kept, size = [], 0
         if not blank:
             first = first if kept else line.number
             kept.append(line.text)
             size += len(line.text) + 1
-    yield job.document(_joined(kept, unit), first)
+    yield file.document(_joined(kept, unit), first)
 
 
 def _joined(lines: list[str], unit: DocumentUnit) -> str:
     return "\n".join(lines) if unit == "file" else join([line.strip() for line in lines])[0]
 
 
-def _jsonl(job: _Job) -> Iterator[Document]:
-    for line in _whole(job, _lines(job)):
+def _jsonl(file: _File) -> Iterator[Document]:
+    for line in _whole(file, _lines(file)):
         if not line.text.strip():
             continue
         try:
             record = json.loads(line.text, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            job.refuse(f"is not valid JSON ({error})", at=line.number, fix="one object per line is needed")
+            file.refuse(f"is not valid JSON ({error})", at=line.number, fix="one object per line is needed")
         if not isinstance(record, dict):
-            job.refuse(f"is a {type(record).__name__}, not a JSON object", at=line.number)
-        text = record.get(job.column)
+            file.refuse(f"is a {type(record).__name__}, not a JSON object", at=line.number)
+        text = record.get(file.column)
         if not isinstance(text, str):
-            what = "is not a string" if job.column in record else "is missing"
-            job.refuse(f"{job.column!r} {what}", at=line.number, fix=_columns_fix(record))
+            what = "is not a string" if file.column in record else "is missing"
+            file.refuse(f"{file.column!r} {what}", at=line.number, fix=_columns_fix(record))
         # Only an escape can smuggle a lone surrogate in, since decoding is strict.
         if "\\u" in line.text and (lone := re.search("[\ud800-\udfff]", text)):
-            job.refuse(f"lone surrogate {lone[0]!r} in {job.column!r}", at=line.number, fix="repair it")
-        yield job.document(text, line.number)
+            file.refuse(f"lone surrogate {lone[0]!r} in {file.column!r}", at=line.number, fix="repair it")
+        yield file.document(text, line.number)
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -219,39 +219,39 @@ def _columns_fix(columns: Mapping[str, Any] | Sequence[str]) -> str:
     return f"set corpus.column to one of: {', '.join(map(repr, columns)) or 'none there'}"
 
 
-def _csv(job: _Job) -> Iterator[Document]:
-    return _table(job, delimiter=",")
+def _csv(file: _File) -> Iterator[Document]:
+    return _table(file, delimiter=",")
 
 
-def _tsv(job: _Job) -> Iterator[Document]:
-    return _table(job, delimiter="\t")
+def _tsv(file: _File) -> Iterator[Document]:
+    return _table(file, delimiter="\t")
 
 
-def _table(job: _Job, *, delimiter: str) -> Iterator[Document]:
-    rows = _rows(job, delimiter)
+def _table(file: _File, *, delimiter: str) -> Iterator[Document]:
+    rows = _rows(file, delimiter)
     _, header = next(rows, (0, None))
     if header is None:
         return
-    if header.count(job.column) != 1:
-        what = "stands twice" if job.column in header else "is missing"
-        job.refuse(f"{job.column!r} {what} in the header", at=1, fix=_columns_fix(header))
-    place = header.index(job.column)
+    if header.count(file.column) != 1:
+        what = "stands twice" if file.column in header else "is missing"
+        file.refuse(f"{file.column!r} {what} in the header", at=1, fix=_columns_fix(header))
+    place = header.index(file.column)
     for number, row in rows:
         if len(row) != len(header):
-            job.refuse(
+            file.refuse(
                 f"has {len(row)} fields where the header has {len(header)}",
                 at=number,
                 fix="quote fields that hold the separator, a quote or a line break",
             )
-        yield job.document(row[place], number)
+        yield file.document(row[place], number)
 
 
-def _rows(job: _Job, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(file: _File, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Rows with the number of the line they begin on; blank lines are left out."""
     begins = [0]
 
     def fed() -> Iterator[str]:
-        for line in _whole(job, _lines(job)):
+        for line in _whole(file, _lines(file)):
             begins.append(line.number)
             yield line.text + "\n"
 
@@ -265,7 +265,7 @@ def _rows(job: _Job, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             start = begins[min(1, len(begins) - 1)]
-            job.refuse(f"is not a valid row ({error})", at=start, fix="look for an unclosed quote")
+            file.refuse(f"is not a valid row ({error})", at=start, fix="look for an unclosed quote")
         if row:
             yield begins[1], row
 
@@ -280,30 +280,30 @@ def _field_limit() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _parquet(job: _Job) -> Iterator[Document]:
+def _parquet(file: _File) -> Iterator[Document]:
     import pyarrow as arrow
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(job.path) as file:
-            schema = file.schema_arrow
-            if schema.names.count(job.column) != 1:
-                job.refuse(f"{job.column!r} is missing", fix=_columns_fix(schema.names))
-            kind = schema.field(job.column).type
+        with parquet.ParquetFile(file.path) as table:
+            schema = table.schema_arrow
+            if schema.names.count(file.column) != 1:
+                file.refuse(f"{file.column!r} is missing", fix=_columns_fix(schema.names))
+            kind = schema.field(file.column).type
             kind = kind.value_type if arrow.types.is_dictionary(kind) else kind
             if not (arrow.types.is_string(kind) or arrow.types.is_large_string(kind)):
-                job.refuse(f"{job.column!r} holds {kind}, not text", fix=_columns_fix(schema.names))
+                file.refuse(f"{file.column!r} holds {kind}, not text", fix=_columns_fix(schema.names))
             number = 0
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=[job.column]):
+            for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=[file.column]):
                 for text in batch.column(0).to_pylist():
                     number += 1
-                    yield job.document(text or "", number)
+                    yield file.document(text or "", number)
     except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        job.refuse(f"cannot be read as Parquet ({error})", fix="write or copy it again")
+        file.refuse(f"cannot be read as Parquet ({error})", fix="write or copy it again")
 
 
-def _conll(job: _Job) -> Iterator[Document]:
-    for lines in _sentences(job):
+def _conll(file: _File) -> Iterator[Document]:
+    for lines in _sentences(file):
         rows = [re.split(r"\t" if "\t" in line.text else " +", line.text.strip(" ")) for line in lines]
         # A comment stands before the words and has another number of columns than they have; so the
         # word "#" keeps its place.
@@ -311,11 +311,11 @@ def _conll(job: _Job) -> Iterator[Document]:
         while len(rows) > 1 and rows[0][0].startswith("#") and len(rows[0]) != width:
             del rows[0]
         tokens = [row[0].strip(" ") for row in rows if row[0] != "-DOCSTART-"]
-        yield job.document(join(tokens)[0], lines[0].number)
+        yield file.document(join(tokens)[0], lines[0].number)
 
 
-def _conllu(job: _Job) -> Iterator[Document]:
-    for lines in _sentences(job):
+def _conllu(file: _File) -> Iterator[Document]:
+    for lines in _sentences(file):
         tokens: list[str] = []
         covered = 0
         for line in lines:
@@ -324,23 +324,23 @@ def _conllu(job: _Job) -> Iterator[Document]:
             name, _, rest = line.text.partition("\t")
             known = re.fullmatch(r"(\d+)(?:-(\d+)|(\.\d+))?", name)
             if not known or "\t" not in rest:
-                job.refuse("is not a CoNLL-U word (number, tab, form, tab, ...)", at=line.number)
+                file.refuse("is not a CoNLL-U word (number, tab, form, tab, ...)", at=line.number)
             if known[3] is None and int(known[1]) > covered:
                 tokens.append(rest.split("\t", 1)[0])
                 covered = int(known[2] or covered)
-        yield job.document(join(tokens)[0], lines[0].number)
+        yield file.document(join(tokens)[0], lines[0].number)
 
 
-def _sentences(job: _Job) -> Iterator[list[_Line]]:
+def _sentences(file: _File) -> Iterator[list[_Line]]:
     """Groups of lines between blank lines."""
     kept: list[_Line] = []
     size = 0
-    for line in _whole(job, _lines(job)):
+    for line in _whole(file, _lines(file)):
         if line.text.strip():
             kept.append(line)
             size += len(line.text)
             if size > LINE_CHARACTERS:
-                job.refuse("begins a sentence without end", at=kept[0].number, fix="part it by blank lines")
+                file.refuse("begins a sentence without end", at=kept[0].number, fix="part it by blank lines")
         elif kept:
             yield kept
             kept, size = [], 0
@@ -348,7 +348,7 @@ def _sentences(job: _Job) -> Iterator[list[_Line]]:
         yield kept
 
 
-_Reader = Callable[[_Job], Iterator[Document]]
+_Reader = Callable[[_File], Iterator[Document]]
 _FORMATS: dict[str, _Reader] = {".txt": _plain, ".md": _plain, ".jsonl": _jsonl, ".ndjson": _jsonl}
 _FORMATS |= {".csv": _csv, ".tsv": _tsv, ".parquet": _parquet, ".conllu": _conllu}
 _FORMATS |= dict.fromkeys((".conll", ".iob", ".iob2", ".bio"), _conll)
@@ -392,18 +392,18 @@ def _matches(pattern: str) -> Iterator[Path]:
 # Lines, decoding and decompression.
 
 
-def _whole(job: _Job, lines: Iterator[_Line]) -> Iterator[_Line]:
+def _whole(file: _File, lines: Iterator[_Line]) -> Iterator[_Line]:
     """The same lines; UserError at one that had to be cut, because half a record is none."""
     for line in lines:
         if not line.ends:
-            job.refuse(f"is longer than {LINE_CHARACTERS} characters", at=line.number, fix="part the record")
+            file.refuse(f"is longer than {LINE_CHARACTERS} characters", at=line.number, fix="part the record")
         yield line
 
 
-def _lines(job: _Job) -> Iterator[_Line]:
+def _lines(file: _File) -> Iterator[_Line]:
     r"""Cut at \n, \r\n and \r only: U+2028 and its like stand inside of records."""
     rest, number = "", 1
-    for chunk in _decoded(job):
+    for chunk in _decoded(file):
         # A \r at the end may be half of a \r\n.
         rest, held = (rest + chunk, "") if not chunk.endswith("\r") else (rest + chunk[:-1], "\r")
         if "\r" in rest:
@@ -439,11 +439,11 @@ _MARKS = [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codec
 _MARKS += [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")]
 
 
-def _decoded(job: _Job) -> Iterator[str]:
+def _decoded(file: _File) -> Iterator[str]:
     """Strictly decoded text: by the byte order mark if there is one, else by the declared encoding."""
-    chunks = _bytes(job)
+    chunks = _bytes(file)
     head = next(chunks, b"")
-    mark, encoding = next((pair for pair in _MARKS if head.startswith(pair[0])), (b"", job.encoding))
+    mark, encoding = next((pair for pair in _MARKS if head.startswith(pair[0])), (b"", file.encoding))
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     fed = len(mark)
     for chunk, final in _with_final(itertools.chain([head[fed:]], chunks)):
@@ -455,10 +455,10 @@ def _decoded(job: _Job) -> Iterator[str]:
             if isinstance(error, UnicodeDecodeError):
                 offset = fed - len(error.object) + error.start
             fix = "set corpus.encoding to the file's own, or convert the file to UTF-8"
-            job.refuse(f"is not {encoding} at byte {offset} ({error})", fix=fix)
+            file.refuse(f"is not {encoding} at byte {offset} ({error})", fix=fix)
         if "\0" in text:
             after = len(text[text.index("\0") :].encode(encoding)) + len(decoder.getstate()[0])
-            job.refuse(f"looks binary: NUL at byte {fed - after}", fix="leave it out or set corpus.encoding")
+            file.refuse(f"looks binary: NUL at byte {fed - after}", fix="leave it out or set corpus.encoding")
         yield text
 
 
@@ -467,22 +467,22 @@ def _with_final(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
     yield b"", True
 
 
-def _bytes(job: _Job) -> Iterator[bytes]:
+def _bytes(file: _File) -> Iterator[bytes]:
     """The file's bytes, decompressed."""
-    packing = job.path.suffix.lower()
+    packing = file.path.suffix.lower()
     try:
-        with job.path.open("rb") as stream:
+        with file.path.open("rb") as stream:
             most = max(BOMB_BYTES, BOMB_RATIO * os.fstat(stream.fileno()).st_size)
             total = 0
             for chunk in _unpacked(stream, packing):
                 total += len(chunk)
                 if packing in _PACKED and total > most:
-                    job.refuse(f"grows beyond {most} bytes", fix="unpack it yourself if you trust it")
+                    file.refuse(f"grows beyond {most} bytes", fix="unpack it yourself if you trust it")
                 yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        job.refuse(f"is damaged or cut short ({error})", fix="compress or copy it again")
+        file.refuse(f"is damaged or cut short ({error})", fix="compress or copy it again")
     except OSError as error:
-        job.refuse(f"cannot be read ({error.strerror})")
+        file.refuse(f"cannot be read ({error.strerror})")
 
 
 def _unpacked(stream: IO[bytes], packing: str) -> Iterator[bytes]:

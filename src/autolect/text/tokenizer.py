@@ -11,12 +11,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal
 
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
+from pydantic import StrictBool, StrictStr, ValidationError
 
+from autolect.core.config import Section
 from autolect.core.errors import DamagedError, UserError
 from autolect.text import segment, tokenizer_training
 from autolect.text.tokenizer_parts import (
@@ -33,9 +35,9 @@ from autolect.text.tokenizer_parts import (
     Pieces,
     build,
     has_bytes,
+    readable,
     rust_errors,
     skeleton,
-    valid,
 )
 
 __all__ = [
@@ -55,7 +57,7 @@ __all__ = [
 
 FILE = "tokenizer.json"
 SETTINGS = "tokenizer.settings.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,26 +117,24 @@ class Tokenizer:
         """Cut one text. With ``masks``, each literal ``[MASK]`` in it becomes the mask token."""
         if not masks:
             return self.encode_batch([text])[0]
-        parts = text.split(SPECIALS[MASK])
+        mask = SPECIALS[MASK]
+        parts = text.split(mask)
         ids: list[NDArray[np.int32]] = []
         offsets: list[NDArray[np.int32]] = []
         start = 0
         for part, found in zip(parts, self.encode_batch(parts), strict=True):
-            if start:
-                ids.append(np.array([MASK], np.int32))
-                offsets.append(np.array([[start, start + len(SPECIALS[MASK])]], np.int32))
-                start += len(SPECIALS[MASK])
-            ids.append(found.ids)
-            offsets.append(found.offsets + np.int32(start))
-            start += len(part)
-        return Encoding(np.concatenate(ids), np.concatenate(offsets))
+            end = start + len(part)
+            ids += [found.ids, np.array([MASK], np.int32)]
+            offsets += [found.offsets + np.int32(start), np.array([[end, end + len(mask)]], np.int32)]
+            start = end + len(mask)
+        return Encoding(np.concatenate(ids[:-1]), np.concatenate(offsets[:-1]))
 
     def encode_batch(self, texts: Sequence[str]) -> list[Encoding]:
         """Cut many texts at once, on all threads of the Rust side (one thread for kind "word")."""
         if self.kind == "word":
             return [self._encode_words(text) for text in texts]
         with rust_errors("text"):
-            found = self._runtime.encode_batch([valid(text) for text in texts], add_special_tokens=False)
+            found = self._runtime.encode_batch([readable(text) for text in texts], add_special_tokens=False)
         return [self._encoding(one) for one in found]
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> str:
@@ -165,13 +165,9 @@ class Tokenizer:
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json and its settings into a folder that its owner makes durable."""
-        settings = {
-            "schema_version": SCHEMA_VERSION,
-            "kind": self.kind,
-            "language": self.language,
-            "lowercase": self.lowercase,
-        }
-        (folder / SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        settings = _Settings(kind=self.kind, language=self.language, lowercase=self.lowercase)
+        text = settings.model_dump_json(indent=1)
+        (folder / SETTINGS).write_text(text + "\n", encoding="utf-8")
         (folder / FILE).write_text(self._runtime.to_str() + "\n", encoding="utf-8")
 
     @classmethod
@@ -181,7 +177,10 @@ class Tokenizer:
         raw = _read_json(folder / FILE)
         where = str(folder / FILE)
         pieces = _pieces(raw, kind=settings.kind, where=where)
-        loaded = cls(pieces, kind=settings.kind, language=settings.language, lowercase=settings.lowercase)
+        try:
+            loaded = cls(pieces, kind=settings.kind, language=settings.language, lowercase=settings.lowercase)
+        except UserError as error:
+            raise DamagedError(error.what, where=where, fix=_FIX) from error
         if skeleton(raw) != skeleton(json.loads(loaded._runtime.to_str())):
             raise DamagedError(
                 f"holds components that a {settings.kind} tokenizer does not have", where=where, fix=_FIX
@@ -189,6 +188,7 @@ class Tokenizer:
         return loaded
 
     def _encode_words(self, text: str) -> Encoding:
+        text = readable(text)
         spans = segment.words(text, language=self.language)
         words = [text[start:end] for start, end in spans]
         known = self._words
@@ -237,11 +237,11 @@ def _split_bytes(ids: NDArray[np.int32], offsets: NDArray[np.int32]) -> NDArray[
 _FIX = "restore the folder from a copy, or run the job that made it again"
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
+class _Settings(Section):
+    schema_version: Literal[1] = SCHEMA_VERSION
     kind: Kind
-    language: str
-    lowercase: bool
+    language: StrictStr
+    lowercase: StrictBool
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -249,6 +249,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DamagedError("is missing", where=str(path), fix=_FIX) from None
+    except OSError as error:
+        raise DamagedError(f"cannot be read ({error.strerror})", where=str(path), fix=_FIX) from None
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"is not valid JSON ({error})", where=str(path), fix=_FIX) from None
     if not isinstance(raw, dict):
@@ -262,13 +264,10 @@ def _settings(raw: dict[str, Any], *, where: str) -> _Settings:
         raise UserError(
             f"schema version {version} is newer than {SCHEMA_VERSION}", where=where, fix="update autolect"
         )
-    kind, language, lowercase = raw.get("kind"), raw.get("language"), raw.get("lowercase")
-    wrong = version != SCHEMA_VERSION or set(raw) != {"schema_version", "kind", "language", "lowercase"}
-    if wrong or kind not in get_args(Kind):
-        raise DamagedError("does not hold the settings of a tokenizer", where=where, fix=_FIX)
-    if not isinstance(language, str) or not isinstance(lowercase, bool):
-        raise DamagedError("does not hold the settings of a tokenizer", where=where, fix=_FIX)
-    return _Settings(kind, language, lowercase)
+    try:
+        return _Settings.model_validate({"schema_version": None, **raw})
+    except ValidationError:
+        raise DamagedError("does not hold the settings of a tokenizer", where=where, fix=_FIX) from None
 
 
 def _pieces(raw: dict[str, Any], *, kind: Kind, where: str) -> Pieces:

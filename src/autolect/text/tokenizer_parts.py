@@ -65,9 +65,12 @@ def num_reserved(vocab_size: int, *, kind: Kind) -> int:
     return NUM_SPECIAL + (len(BYTES) if vocab_size >= 1000 and kind not in ("wordpiece", "word") else 0)
 
 
-def valid(text: str) -> str:
-    """The text with U+FFFD for every lone surrogate, which UTF-8 cannot hold; no offset moves."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+def readable(text: str) -> str:
+    """The text as every kind sees it; no offset moves.
+
+    A lone surrogate, which UTF-8 cannot hold, is read as U+FFFD, and `SPACE` as a space.
+    """
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text).replace(SPACE, " ")
 
 
 def has_bytes(tokens: Sequence[str]) -> bool:

@@ -28,7 +28,7 @@ from autolect.text.tokenizer_parts import (
     Pieces,
     num_reserved,
     pre_tokenizer,
-    valid,
+    readable,
 )
 
 SAMPLE = 10_000_000
@@ -101,7 +101,7 @@ def _sample(texts: Iterable[str], seed: int) -> list[str]:
     for text in texts:
         if share < 1 and chance.random() >= share:
             continue
-        kept.append(valid(text).replace(SPACE, " "))
+        kept.append(readable(text))
         total += len(text)
         while total > SAMPLE and len(kept) > 1:
             share /= 2

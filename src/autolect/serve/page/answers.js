@@ -127,8 +127,9 @@ export function showReconstruction(answer, { text }, model) {
   const steps = compare(before, after);
   const paint = (kind, tag) => steps.filter(([one]) => one === "same" || one === kind)
     .map(([one, piece]) => (one === "same" ? piece : make(tag, { textContent: piece })));
-  const kept = steps.filter(([kind]) => kind === "same").length;
-  const share = before.length ? kept / before.length : 1;
+  const count = (pieces) => pieces.filter((piece) => /[\p{L}\p{N}]/u.test(piece)).length;
+  const kept = count(steps.filter(([kind]) => kind === "same").map(([, piece]) => piece));
+  const share = kept / (count(before) || 1);
   return [block("Sent", ...paint("lost", "del")), block("Rebuilt from the latent", ...paint("new", "ins")),
     make("p", { className: "quiet", textContent: `${percent(share)} of the words came back in their order.` })];
 }

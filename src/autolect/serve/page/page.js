@@ -123,8 +123,7 @@ function makePanel(panel, model) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
   const section = make("section", { className: "panel sheet", id: `panel-${panel.ability}` },
-    make("h2", { textContent: panel.title }), make("p", { className: "about", textContent: panel.about }),
-    form, problem, result);
+    make("p", { className: "about", textContent: panel.about }), form, problem, result);
   section.setAttribute("role", "tabpanel");
   section.setAttribute("aria-labelledby", `tab-${panel.ability}`);
   return section;
@@ -134,7 +133,7 @@ function makePanel(panel, model) {
 function maskButton(form) {
   const button = make("button", { type: "button", textContent: "Insert [MASK]" });
   button.addEventListener("click", () => {
-    const area = form.elements.text;
+    const area = form.elements.namedItem("text");
     area.setRangeText("[MASK]", area.selectionStart, area.selectionEnd, "end");
     area.focus();
   });
@@ -144,8 +143,8 @@ function maskButton(form) {
 /** Ask, and show the answer or the reason why there is none. */
 async function answerTo(panel, model, { form, run, state, result, problem }) {
   const values = Object.fromEntries(new FormData(form));
-  // A form's data has CR LF at line ends; offsets of an answer count what was typed.
-  for (const name of Object.keys(values)) values[name] = form.elements[name].value;
+  // A form's data has CR LF at line ends, but offsets of an answer count what was typed.
+  for (const name of Object.keys(values)) values[name] = form.elements.namedItem(name).value;
   const body = panel.body(values);
   const start = performance.now();
   run.disabled = true;

@@ -1,0 +1,78 @@
+"""A linear-chain conditional random field over unit scores (Lafferty 2001)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Crf(nn.Module):
+    """scores (B,U,L), keep (B,U) True on a prefix of each row, tags (B,U).
+
+    ``allowed`` (L,L): False where a tag may never follow another, such as I-x after B-y.
+    ``begins`` (L,): False where a tag may not stand first.
+    """
+
+    allowed: Tensor
+    begins: Tensor
+
+    def __init__(self, allowed: Tensor, begins: Tensor) -> None:
+        super().__init__()
+        self.moves = nn.Parameter(torch.zeros(allowed.shape))
+        self.register_buffer("allowed", allowed, persistent=False)
+        self.register_buffer("begins", begins, persistent=False)
+
+    def loss(self, scores: Tensor, keep: Tensor, tags: Tensor) -> Tensor:
+        """Sum over rows of -log p(tags)."""
+        return (self.log_partition(scores, keep) - self.path_score(scores, keep, tags)).sum()
+
+    def log_partition(self, scores: Tensor, keep: Tensor) -> Tensor:
+        """(B,): log of the sum over all tag paths."""
+        moves, alpha = self._moves(), scores[:, 0] + self._first()
+        for place in range(1, scores.shape[1]):
+            longer = torch.logsumexp(alpha[:, :, None] + moves, dim=1) + scores[:, place]
+            alpha = torch.where(keep[:, place, None], longer, alpha)
+        return torch.logsumexp(alpha, dim=1)
+
+    def path_score(self, scores: Tensor, keep: Tensor, tags: Tensor) -> Tensor:
+        """(B,): the unnormalised log score of one path."""
+        chosen = scores.gather(2, tags[..., None]).squeeze(2)
+        moved = self._moves()[tags[:, :-1], tags[:, 1:]]
+        return (
+            self._first()[tags[:, 0]] + (chosen * keep).sum(1) + (moved * keep[:, 1:]).sum(1)
+        )
+
+    def best(self, scores: Tensor, keep: Tensor) -> Tensor:
+        """(B,U): the most likely path of each row (Viterbi); 0 where not keep."""
+        moves, alpha = self._moves(), scores[:, 0] + self._first()
+        backs: list[Tensor] = []
+        stay = torch.arange(scores.shape[2], device=scores.device).expand_as(alpha)
+        for place in range(1, scores.shape[1]):
+            value, back = (alpha[:, :, None] + moves).max(dim=1)
+            here = keep[:, place, None]
+            alpha = torch.where(here, value + scores[:, place], alpha)
+            backs.append(torch.where(here, back, stay))
+        path = [alpha.argmax(dim=1)]
+        for back in reversed(backs):
+            path.append(back.gather(1, path[-1][:, None]).squeeze(1))
+        return torch.stack(path[::-1], dim=1) * keep
+
+    def _moves(self) -> Tensor:
+        return self.moves.masked_fill(~self.allowed, _NEVER)
+
+    def _first(self) -> Tensor:
+        return torch.zeros_like(self.moves[0]).masked_fill(~self.begins, _NEVER)
+
+
+_NEVER = -1e4
+
+
+def iob2_rules(labels: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    """What IOB2 allows among labels such as O, B-PER, I-PER: (allowed (L,L), begins (L,))."""
+    begins = torch.tensor([not label.startswith("I-") for label in labels])
+    allowed = torch.ones(len(labels), len(labels), dtype=torch.bool)
+    for after, label in enumerate(labels):
+        if label.startswith("I-"):
+            before = (f"B-{label[2:]}", label)
+            allowed[:, after] = torch.tensor([other in before for other in labels])
+    return allowed, begins

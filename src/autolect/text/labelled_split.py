@@ -1,0 +1,228 @@
+"""Splits labelled examples once, and finds what should not be: texts in two splits, two labels for a text.
+
+Texts are compared as they are, normalised (case, width, blanks and punctuation folded away), and by the
+Jaccard similarity of their character 5-grams.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import numpy as np
+import regex
+
+from autolect.core.errors import UserError
+from autolect.text import near, tags
+from autolect.text.labelled import TextExample, TokenExample
+
+Example = TypeVar("Example", TextExample, TokenExample)
+Kind = Literal["exact", "normalised", "near"]
+
+NEAR = 0.85
+"""Jaccard similarity from which two texts are nearly the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts(Generic[Example]):
+    """Examples for training, for choosing, and for the one final measurement."""
+
+    train: tuple[Example, ...]
+    valid: tuple[Example, ...]
+    test: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A text of one split and the one in another split that it repeats; both as "file:line"."""
+
+    kind: Kind
+    one: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """Texts of `later` (valid or test) that stand in `earlier` too, each counted once, by its best match."""
+
+    earlier: str
+    later: str
+    num_exact: int
+    num_normalised: int
+    num_near: int
+    pairs: tuple[Pair, ...]
+    """One for each repeated text, in the order of the later split."""
+
+    @property
+    def num_shared(self) -> int:
+        """Texts that repeat another one in any way."""
+        return self.num_exact + self.num_normalised + self.num_near
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """One text that carries different labels; labels[i] stands at where[i] ("file:line")."""
+
+    text: str
+    labels: tuple[str, ...]
+    where: tuple[str, ...]
+
+
+def split(
+    examples: Sequence[Example],
+    *,
+    valid: float,
+    test: float,
+    seed: int,
+    key: Callable[[Example], str] | None = None,
+) -> Parts[Example]:
+    """Draw valid and test (shares of the examples), with the same mix of labels in each part.
+
+    key: what is kept in proportion; None is the label of a text, and of tagged tokens the entity type
+    they have that is rarest among all examples. Texts that are equal when normalised stay together, so
+    the shares are those of different texts. Every key keeps one of them in train. The order of the
+    examples is kept, and the same arguments give the same parts. UserError when there are too few.
+    """
+    assert valid >= 0
+    assert test >= 0
+    assert valid + test < 1
+    key = _default_key(examples) if key is None else key
+    alike: defaultdict[str, list[int]] = defaultdict(list)
+    for at, example in enumerate(examples):
+        alike[normalise(example.text)].append(at)
+    groups = list(alike.values())
+    parts = _assign([key(examples[group[0]]) for group in groups], valid=valid, test=test, seed=seed)
+    names = [""] * len(examples)
+    for group, name in zip(groups, parts, strict=True):
+        for at in group:
+            names[at] = name
+    chosen = {
+        part: tuple(example for example, name in zip(examples, names, strict=True) if name == part)
+        for part in ("train", "valid", "test")
+    }
+    return Parts(train=chosen["train"], valid=chosen["valid"], test=chosen["test"])
+
+
+def overlap(parts: Parts[Example]) -> tuple[Overlap, ...]:
+    """What stands in two splits: valid against train, test against train, test against valid."""
+    named = {"train": parts.train, "valid": parts.valid, "test": parts.test}
+    compared = (("train", "valid"), ("train", "test"), ("valid", "test"))
+    return tuple(_compare(named[one], named[other], one, other) for one, other in compared)
+
+
+def conflicts(examples: Sequence[Example]) -> tuple[Conflict, ...]:
+    """Texts that are equal when normalised and have different labels (or tags), in order of appearance."""
+    alike: defaultdict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        alike[normalise(example.text)].append(example)
+    return tuple(
+        Conflict(
+            text=group[0].text,
+            labels=tuple(_label(example) for example in group),
+            where=tuple(example.where for example in group),
+        )
+        for group in alike.values()
+        if len({_label(example) for example in group}) > 1
+    )
+
+
+def normalise(text: str) -> str:
+    """A text without its case, width, blanks, punctuation and control characters, for comparison only.
+
+    A text that has nothing else keeps all but its blanks.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return _folded_away().sub("", folded) or "".join(folded.split())
+
+
+@functools.cache
+def _folded_away() -> regex.Pattern[str]:
+    return regex.compile(r"[\p{P}\p{Z}\p{C}]+")
+
+
+def _label(example: TextExample | TokenExample) -> str:
+    return example.label if isinstance(example, TextExample) else " ".join(example.tags)
+
+
+def _default_key(examples: Sequence[Example]) -> Callable[[Example], str]:
+    kinds: Counter[str] = Counter()
+    for example in examples:
+        if isinstance(example, TokenExample):
+            kinds.update({tags.kind_of(tag) for tag in example.tags} - {""})
+
+    def key(example: Example) -> str:
+        if isinstance(example, TextExample):
+            return example.label
+        here = {tags.kind_of(tag) for tag in example.tags} - {""}
+        return min(here, key=lambda kind: (kinds[kind], kind), default="")
+
+    return key
+
+
+def _assign(keys: Sequence[str], *, valid: float, test: float, seed: int) -> list[str]:
+    """The part of each item, "train", "valid" or "test"."""
+    left: defaultdict[str, list[int]] = defaultdict(list)
+    for at in np.random.default_rng(seed).permutation(len(keys)).tolist():
+        left[keys[at]].append(at)
+    sizes = {name: len(items) for name, items in sorted(left.items())}
+    parts = ["train"] * len(keys)
+    for part, share in (("valid", valid), ("test", test)):
+        for name, count in _counts(sizes, left, part, share).items():
+            for _ in range(count):
+                parts[left[name].pop()] = part
+    return parts
+
+
+def _counts(
+    sizes: Mapping[str, int], left: Mapping[str, Sequence[int]], part: str, share: float
+) -> dict[str, int]:
+    """How many items of each key go to a part: its share, by largest remainder, never the last one left."""
+    total = sum(sizes.values())
+    wanted = max(1, round(share * total)) if share else 0
+    free = {name: len(left[name]) - 1 for name in sizes}
+    if wanted > sum(free.values()):
+        shown = ", ".join(f"{name or 'no entity'!r} {n}" for name, n in Counter(sizes).most_common(10))
+        raise UserError(
+            f"{total} different texts are too few to draw {wanted} for {part}, since every label keeps one "
+            f"for training (there are: {shown})",
+            fix="add examples, draw a smaller share, or give a file for that split",
+        )
+    counts = {name: min(int(share * size + 1e-9), free[name]) for name, size in sizes.items()}
+    by_remainder = sorted(sizes, key=lambda name: (counts[name] - share * sizes[name], -sizes[name], name))
+    while missing := wanted - sum(counts.values()):
+        for name in [name for name in by_remainder if counts[name] < free[name]][:missing]:
+            counts[name] += 1
+    return counts
+
+
+def _compare(earlier: Sequence[Example], later: Sequence[Example], one: str, other: str) -> Overlap:
+    exact: dict[str, str] = {}
+    same: dict[str, str] = {}
+    for example in earlier:
+        exact.setdefault(example.text, example.where)
+        same.setdefault(normalise(example.text), example.where)
+    folded = [normalise(example.text) for example in later]
+    texts, places = list(same), list(same.values())
+    new = [text for text in dict.fromkeys(folded) if text not in same]
+    nearest = dict(zip(new, near.nearest(texts, new, threshold=NEAR), strict=True))
+    pairs: list[Pair] = []
+    for example, text in zip(later, folded, strict=True):
+        if example.text in exact:
+            pairs.append(Pair(kind="exact", one=exact[example.text], other=example.where))
+        elif text in same:
+            pairs.append(Pair(kind="normalised", one=same[text], other=example.where))
+        elif (match := nearest[text]) is not None:
+            pairs.append(Pair(kind="near", one=places[match], other=example.where))
+    kinds = Counter(pair.kind for pair in pairs)
+    return Overlap(
+        earlier=one,
+        later=other,
+        num_exact=kinds["exact"],
+        num_normalised=kinds["normalised"],
+        num_near=kinds["near"],
+        pairs=tuple(pairs),
+    )

@@ -1,0 +1,74 @@
+"""The log of a run: one JSON record a step in ``metrics.jsonl``, and TensorBoard events."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+LOG = "metrics.jsonl"
+
+
+class History:
+    """Writes a run's records; without a folder it writes nothing."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._log: BinaryIO | None = None
+        self._events: Any = None
+
+    def start(self) -> None:
+        """Begin an empty log."""
+        self._open("wb")
+
+    def resume(self, size: int) -> int:
+        """Cut the log to the size that a checkpoint knew; gives the number of records cut off."""
+        if self._folder is None:
+            return 0
+        path = self._folder / LOG
+        whole = path.read_bytes() if path.exists() else b""
+        path.write_bytes(whole[:size])
+        self._open("ab")
+        return whole[size:].count(b"\n")
+
+    def add(self, record: dict[str, Any]) -> None:
+        """One step."""
+        if self._log is None:
+            return
+        self._log.write(json.dumps(record, allow_nan=True).encode() + b"\n")
+        for name, value in record.items():
+            if name != "step":
+                self._events.add_scalar(name, value, record["step"])
+
+    def sync(self) -> int:
+        """Make the log durable; gives its size in bytes."""
+        if self._log is None:
+            return 0
+        self._log.flush()
+        os.fsync(self._log.fileno())
+        return self._log.tell()
+
+    def close(self) -> None:
+        """Finish."""
+        if self._log is not None:
+            self.sync()
+            self._log.close()
+            self._events.close()
+
+    def _open(self, mode: str) -> None:
+        if self._folder is None:
+            return
+        from tensorboardX import SummaryWriter
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._log = (self._folder / LOG).open(mode)
+        self._events = SummaryWriter(str(self._folder / "tensorboard"), flush_secs=30)
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The records of a run, in order."""
+    path = folder / LOG
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

@@ -1,0 +1,266 @@
+"""The only training loop: pretraining and fine-tuning differ in their goal alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autolect.core.device import Device
+from autolect.core.errors import UserError
+from autolect.core.goal import Goal, Loss, Score, Tensors
+from autolect.core.progress import Progress
+from autolect.core.recipe import TrainConfig
+from autolect.train import checkpoint
+from autolect.train.batches import Batches
+from autolect.train.history import History
+from autolect.train.optim import make_optimizer
+from autolect.train.schedule import rate_at
+
+MOST_BAD_STEPS = 20
+"""So many steps in a row without a finite loss end the run."""
+MEASURED_STEPS = 6
+"""Steps that are timed before a budget in minutes becomes a number of steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run of the loop came to; the network then holds its best weights."""
+
+    best: Score
+    best_step: int
+    steps: int
+    tokens: int
+    seconds: float
+    padding: float
+    first: Score
+    resumed_at: int = 0
+
+
+@dataclass(slots=True)
+class _State:
+    """Where the loop stands; all of it goes into a checkpoint."""
+
+    steps: int
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    best_step: int = 0
+    best: Score = field(default_factory=lambda: Score(-math.inf, {}))
+    first: Score = field(default_factory=lambda: Score(-math.inf, {}))
+
+
+def fit(
+    goal: Goal,
+    config: TrainConfig,
+    *,
+    seed: int,
+    device: Device,
+    what: str,
+    progress: Progress,
+    folder: Path | None = None,
+    key: str = "",
+    watch: Callable[[int, Score], None] | None = None,
+) -> Outcome:
+    """Train ``goal.network`` within the budget and leave its best weights in it.
+
+    folder: where the log and the checkpoint live; the same call there resumes a killed run of the same
+    ``key``. watch: called with (step, score) after each measurement; what it raises ends the run.
+    """
+    batches = Batches(goal.lengths, batch_tokens=config.batch_tokens, seed=seed)
+    loop = _Loop(goal, config, seed=seed, device=device, batches=batches, progress=progress, what=what)
+    history = History(folder)
+    best, resumed_at = loop.begin(folder, key, history)
+    started = time.monotonic() - loop.state.seconds
+    saved = time.monotonic()
+    spacing = max(1, loop.state.steps // config.evaluations)
+    while loop.state.step < loop.state.steps:
+        record = loop.step()
+        state = loop.state
+        state.seconds = time.monotonic() - started
+        if state.step % spacing == 0 or state.step == state.steps:
+            score = goal.measure(device)
+            record |= {f"valid_{name}": value for name, value in score.figures.items()}
+            if score.value > state.best.value:
+                state.best, state.best_step, best = score, state.step, loop.weights()
+            if watch is not None:
+                watch(state.step, score)
+        history.add(record)
+        loop.report(record)
+        if folder is not None and time.monotonic() - saved >= config.checkpoint_seconds:
+            loop.save(folder, key, best, history)
+            saved = time.monotonic()
+    goal.network.load_state_dict(best)
+    history.close()
+    state = loop.state
+    return Outcome(
+        best=state.best,
+        best_step=state.best_step,
+        steps=state.steps,
+        tokens=state.tokens,
+        seconds=state.seconds,
+        padding=batches.padding(),
+        first=state.first,
+        resumed_at=resumed_at,
+    )
+
+
+class _Loop:
+    """One run: batches in, updates out."""
+
+    def __init__(
+        self,
+        goal: Goal,
+        config: TrainConfig,
+        *,
+        seed: int,
+        device: Device,
+        batches: Batches,
+        progress: Progress,
+        what: str,
+    ) -> None:
+        self.goal, self.config, self.seed, self.device = goal, config, seed, device
+        self.batches, self.progress, self.what = batches, progress, what
+        goal.network.to(device.torch)
+        self.optimizer = make_optimizer(goal.network, config)
+        self.state = _State(steps=0)
+        self._bad_steps = 0
+
+    def begin(
+        self, folder: Path | None, key: str, history: History
+    ) -> tuple[dict[str, Tensor], int]:
+        """Resume from the folder's checkpoint, or start: gives the best weights and the step."""
+        found = None
+        if folder is not None:
+            found = checkpoint.load(
+                folder / "checkpoint", key=key, network=self.goal.network, optimizer=self.optimizer
+            )
+        if found is None:
+            history.start()
+            self.state.first = self.goal.measure(self.device)
+            self.state.steps = self._budget()
+            return self.weights(), 0
+        best, facts = found
+        values = facts["state"]
+        for name in ("best", "first"):
+            values[name] = Score(**values[name])
+        self.state = _State(**values)
+        lost = history.resume(facts["log_bytes"])
+        self.progress.say(
+            f"{self.what}: resumed at step {self.state.step}, {lost} logged steps are redone"
+        )
+        return best, self.state.step
+
+    def step(self) -> dict[str, Any]:
+        """One update; a step without a finite loss or gradient changes nothing and is counted."""
+        state, network = self.state, self.goal.network
+        network.train()
+        loss = self._backward(state.step)
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
+        rate = rate_at(
+            state.step, steps=state.steps, peak=self.config.rate, warmup=self.config.warmup
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        mean = float(loss.total) / max(1, loss.targets)
+        if math.isfinite(mean) and bool(torch.isfinite(norm)):
+            self.optimizer.step()
+            self._bad_steps = 0
+        else:
+            self._skipped()
+        self.optimizer.zero_grad(set_to_none=True)
+        state.tokens += int(self.batches.lengths[self.batches.at(state.step).rows].sum())
+        state.step += 1
+        record = {"step": state.step, "loss": mean, "rate": rate, "norm": float(norm)}
+        record |= {name: float(total) / max(1, n) for name, (total, n) in loss.parts.items()}
+        return record | {"tokens": state.tokens, "seconds": round(state.seconds, 3)}
+
+    def report(self, record: dict[str, Any]) -> None:
+        """Tell the progress how far the run is, at what speed and loss."""
+        rate = self.state.tokens / max(1e-9, self.state.seconds)
+        note = f"loss {record['loss']:.3f}, {rate:,.0f} tokens/s"
+        self.progress.advance(self.what, self.state.step, self.state.steps, note)
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the network's weights."""
+        return {name: value.clone() for name, value in self.goal.network.state_dict().items()}
+
+    def save(self, folder: Path, key: str, best: dict[str, Tensor], history: History) -> None:
+        """Write a checkpoint."""
+        facts = {
+            "key": key,
+            "log_bytes": history.sync(),
+            "state": {
+                **dataclasses.asdict(self.state),
+                "best": dataclasses.asdict(self.state.best),
+                "first": dataclasses.asdict(self.state.first),
+            },
+        }
+        checkpoint.save(
+            folder / "checkpoint",
+            network=self.goal.network,
+            optimizer=self.optimizer,
+            best=best,
+            facts=facts,
+        )
+
+    def _backward(self, step: int) -> Loss:
+        """Gradients of the mean loss of a step's batch; all randomness follows from (seed, step)."""
+        batch = self.batches.at(step)
+        draw = np.random.default_rng([self.seed, 2, step])
+        torch.manual_seed(int(np.random.SeedSequence([self.seed, 3, step]).generate_state(1)[0]))
+        with self.device.computing():
+            loss = self.goal.loss(on(self.goal.collate(batch.rows, batch.length, draw), self.device))
+        (loss.total / max(1, loss.targets)).backward()
+        return loss
+
+    def _budget(self) -> int:
+        """The recipe's budget as a number of steps."""
+        config, per_epoch = self.config, self.batches.num_batches
+        if config.steps is not None:
+            return config.steps
+        if config.minutes is not None:
+            return max(1, int(config.minutes * 60 / self._seconds_a_step()))
+        if config.tokens is not None:
+            return max(1, round(config.tokens * per_epoch / max(1, int(self.batches.lengths.sum()))))
+        return max(1, round((config.epochs or 1.0) * per_epoch))
+
+    def _seconds_a_step(self) -> float:
+        """The mean over batches spread through the first epoch; the network stays as it is."""
+        places = np.linspace(0, self.batches.num_batches - 1, MEASURED_STEPS).astype(int)
+        self.goal.network.train()
+        self._backward(int(places[0]))
+        started = time.monotonic()
+        for place in places:
+            self._backward(int(place))
+        seconds = (time.monotonic() - started) / len(places)
+        self.optimizer.zero_grad(set_to_none=True)
+        started = time.monotonic()
+        for value in self.goal.network.parameters():
+            value.detach().clone().mul_(0.9).add_(value.detach()).add_(value.detach())
+        return seconds + 2 * (time.monotonic() - started)
+
+    def _skipped(self) -> None:
+        self._bad_steps += 1
+        self.progress.say(f"{self.what}: step {self.state.step} had no finite loss and was skipped")
+        if self._bad_steps >= MOST_BAD_STEPS:
+            raise UserError(
+                f"{MOST_BAD_STEPS} steps in a row had no finite loss",
+                where=f"{self.what}, step {self.state.step}",
+                fix=f"lower the rate ({self.config.rate:g}) or set dtype = 'float32'",
+            )
+
+
+def on(batch: Tensors, device: Device) -> Tensors:
+    """A batch on a device."""
+    if device.torch.type == "cpu":
+        return batch
+    return {name: value.to(device.torch, non_blocking=True) for name, value in batch.items()}

@@ -1,0 +1,434 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import random
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as arrow
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from autolect.core.errors import UserError
+from autolect.text import readers
+from autolect.text.readers import common_folder, expand, guess_document, read
+
+Write = Callable[[str, "str | bytes"], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def put(name: str, data: str | bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        return path
+
+    return put
+
+
+def texts(path: Path, **options: Any) -> list[str]:
+    return [document.text for document in read(path, **options)]
+
+
+def error(path: Path, **options: Any) -> UserError:
+    with pytest.raises(UserError) as caught:
+        list(read(path, **options))
+    assert str(path) in caught.value.where
+    return caught.value
+
+
+# expand
+
+
+def test_expand_takes_files_folders_and_patterns_sorted_and_once(write: Write, tmp_path: Path) -> None:
+    files = [write(name, "x") for name in ("a.txt", "b/c.jsonl", "b/d/e.md.gz")]
+    write("b/picture.png", "x")
+    write("b/.hidden/f.txt", "x")
+    assert expand([str(tmp_path / "**" / "*.txt"), str(tmp_path)]) == files
+
+
+def test_expand_takes_a_name_with_brackets_literally(write: Write) -> None:
+    path = write("notes [1].txt", "x")
+    assert expand([str(path)]) == [path]
+
+
+@pytest.mark.parametrize("pattern", ["none.txt", "**/*.txt", "."])
+def test_expand_refuses_what_matches_nothing(
+    pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no file matches") as caught:
+        expand([pattern])
+    assert caught.value.where == pattern
+
+
+def test_sources_are_relative_to_the_common_folder(write: Write) -> None:
+    paths = [write("a/x.txt", "one"), write("b/x.txt", "two")]
+    root = common_folder(paths)
+    found = [document for path in paths for document in read(path, root=root)]
+    assert [(d.source, d.where) for d in found] == [("a/x.txt", "a/x.txt:1"), ("b/x.txt", "b/x.txt:1")]
+
+
+# plain text
+
+
+def test_lines_end_at_newlines_and_nowhere_else(write: Write) -> None:
+    path = write("a.txt", "one\u2028still\x0bone\ntwo\r\nthree\rfour")
+    found = list(read(path, document="line"))
+    assert [d.text for d in found] == ["one\u2028still\x0bone", "two", "three", "four"]
+    assert [d.where for d in found] == ["a.txt:1", "a.txt:2", "a.txt:3", "a.txt:4"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(alphabet="ab 中\r\n", max_size=60), size=st.integers(1, 7))
+def test_lines_do_not_depend_on_where_chunks_end(text: str, size: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(text.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readers, "_CHUNK", size)
+        found = [(d.where, d.text) for d in read(path, document="line")]
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    assert found == [(f"a.txt:{n}", line) for n, line in enumerate(lines, 1) if line.strip()]
+
+
+def test_a_line_that_is_too_long_is_cut_and_nothing_is_lost(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "LINE_CHARACTERS", 10)
+    monkeypatch.setattr(readers, "_CHUNK", 7)
+    line = "aaa bbb ccc ddd " + "e" * 25
+    found = list(read(write("a.txt", line + "\nend"), document="line"))
+    assert "".join(d.text for d in found[:-1]) == line
+    assert max(len(d.text) for d in found) <= 10
+    assert found[0].text == "aaa bbb "
+    assert found[-1].where == "a.txt:2"
+
+
+def test_blocks_join_their_lines_with_a_space_but_not_between_chinese(write: Write) -> None:
+    path = write("a.txt", "one\n two\n\n\n我们\n在这里\n")
+    found = list(read(path, document="block"))
+    assert [(d.text, d.where) for d in found] == [("one two", "a.txt:1"), ("我们在这里", "a.txt:5")]
+
+
+def test_a_file_can_be_one_document(write: Write) -> None:
+    assert texts(write("a.md", "one\n\ntwo\n"), document="file") == ["one\n\ntwo"]
+
+
+def test_a_file_that_is_too_long_for_one_document_is_parted(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "LINE_CHARACTERS", 10)
+    lines = [f"line {n}" for n in range(5)]
+    found = texts(write("a.txt", "\n".join(lines)), document="file")
+    assert "\n".join(found).split("\n") == lines
+    assert len(found) > 1
+
+
+@pytest.mark.parametrize("data", ["", "\n\n", " \t\r\n　"])
+def test_what_is_blank_yields_nothing(write: Write, data: str) -> None:
+    assert texts(write("a.txt", data)) == []
+
+
+def wrapped(text: str, width: int) -> str:
+    lines, line = [], ""
+    for word in text.split():
+        if len(line) + len(word) + 1 > width:
+            lines.append(line)
+            line = ""
+        line = f"{line} {word}".strip()
+    return "\n".join([*lines, line])
+
+
+def prose(seed: int, num_words: int) -> str:
+    rng = random.Random(seed)
+    return " ".join("x" * rng.randint(1, 9) for _ in range(num_words))
+
+
+def test_wrapped_paragraphs_are_blocks() -> None:
+    text = "\n\n".join(wrapped(prose(n, 60), 72) for n in range(8))
+    assert guess_document(text) == "block"
+    assert guess_document(text.replace("\n", "\r\n")) == "block"
+    chinese = "\n\n".join(
+        "\n".join(["天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏"] * 3 + ["云腾"]) for _ in range(4)
+    )
+    assert guess_document(chinese) == "block"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n".join(prose(n, 20) for n in range(30)),
+        "\n\n".join(prose(n, 60) for n in range(8)),
+        "\n\n".join("\n".join(prose(10 * n + k, 2 + 9 * k) for k in range(4)) for n in range(8)),
+        "\n\n".join(["a rose is red\na sky is blue\na verse is short\nand so are you"] * 5),
+    ],
+    ids=["empty", "lines", "long paragraphs", "lists", "verse"],
+)
+def test_unwrapped_text_is_lines(text: str) -> None:
+    assert guess_document(text) == "line"
+
+
+def test_auto_reads_wrapped_text_by_blocks_without_losing_the_sample(write: Write) -> None:
+    paragraphs = [prose(n, 60) for n in range(400)]
+    path = write("a.txt", "\n\n".join(wrapped(paragraph, 72) for paragraph in paragraphs))
+    assert path.stat().st_size > readers.SAMPLE_CHARACTERS
+    assert texts(path) == paragraphs
+
+
+# decoding
+
+
+@pytest.mark.parametrize("mark_and_codec", ["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_byte_order_mark_wins_over_the_declared_encoding(write: Write, mark_and_codec: str) -> None:
+    codec = mark_and_codec
+    data = "中文 text".encode(codec) if codec == "utf-8-sig" else "\ufeff中文 text".encode(codec)
+    assert texts(write("a.txt", data), encoding="latin-1") == ["中文 text"]
+
+
+def test_the_declared_encoding_is_used(write: Write) -> None:
+    assert texts(write("a.txt", "中文".encode("gb18030")), encoding="gb18030") == ["中文"]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 1 << 20])
+@pytest.mark.parametrize(
+    ("data", "encoding", "offset"),
+    [
+        (b"abc\n\xe4\xbd\xa0\xff", "utf-8", 7),
+        (b"\xef\xbb\xbfab\xff", "utf-8", 5),
+        (b"ab\xe4\xbd", "utf-8", 2),
+        ("中文".encode("gb18030") + b"\xff\xff", "gb18030", 4),
+        (b"\xff\xfea\0\0\xdca\0", "utf-8", 4),
+    ],
+)
+def test_a_byte_that_cannot_be_decoded_is_named_by_its_offset(
+    write: Write, monkeypatch: pytest.MonkeyPatch, data: bytes, encoding: str, offset: int, chunk: int
+) -> None:
+    monkeypatch.setattr(readers, "_CHUNK", max(chunk, 4))
+    caught = error(write("a.txt", data), encoding=encoding)
+    assert f"at byte {offset} " in caught.what
+    assert "corpus.encoding" in caught.fix
+
+
+def test_the_offset_counts_decompressed_bytes(write: Write) -> None:
+    caught = error(write("a.txt.gz", gzip.compress(b"a" * 5000 + b"\xff")))
+    assert "at byte 5000 " in caught.what
+
+
+def test_an_unknown_encoding_is_refused(write: Write) -> None:
+    with pytest.raises(UserError, match="is not an encoding"):
+        read(write("a.txt", "x"), encoding="utf-9")
+
+
+@pytest.mark.parametrize(("data", "offset"), [("中\nab\0c".encode(), 6), (b"\xff\xfea\0\0\0", 4)])
+def test_binary_is_named_by_its_offset(write: Write, data: bytes, offset: int) -> None:
+    assert error(write("a.txt", data)).what == f"looks binary: NUL at byte {offset}"
+
+
+# compression
+
+
+def compress(name: str, data: bytes) -> bytes:
+    return gzip.compress(data) if name.endswith(".gz") else zstandard.ZstdCompressor().compress(data)
+
+
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst"])
+def test_compressed_text_is_read_whole_even_in_several_members(write: Write, name: str) -> None:
+    lines = [f"line {n}" for n in range(20000)]
+    data = "\n".join(lines).encode()
+    path = write(name, compress(name, data[:70000]) + compress(name, data[70000:]))
+    assert texts(path, document="line") == lines
+    assert texts(write(name, b"")) == []
+
+
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst"])
+@pytest.mark.parametrize("keep", [5, 30, -1])
+def test_a_cut_archive_is_refused(write: Write, name: str, keep: int) -> None:
+    data = compress(name, "\n".join(map(str, range(1000))).encode())
+    assert "damaged or cut short" in error(write(name, data[:keep]), document="line").what
+
+
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst"])
+def test_an_altered_archive_is_refused(write: Write, name: str) -> None:
+    assert "damaged" in error(write(name, b"this was never compressed")).what
+
+
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst"])
+def test_a_decompression_bomb_is_stopped(write: Write, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    path = write(name, compress(name, b" " * 4_000_000))
+    monkeypatch.setattr(readers, "BOMB_BYTES", 1 << 20)
+    assert "grows beyond" in error(path).what
+    monkeypatch.setattr(readers, "BOMB_RATIO", 1 << 20)
+    assert texts(path) == []
+
+
+# jsonl
+
+
+def test_jsonl_gives_the_column_with_its_line(write: Write) -> None:
+    path = write("a.jsonl", '{"body": "one\\n中", "n": 1}\n\n{"body": "  "}\n{"body": "\\ud83d\\ude00"}')
+    found = list(read(path, column="body"))
+    assert [(d.text, d.where) for d in found] == [("one\n中", "a.jsonl:1"), ("😀", "a.jsonl:4")]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        '{"text": "a"',
+        '{"text": NaN}',
+        '["text"]',
+        '{"body": "a", "id": 1}',
+        '{"text": 5}',
+        "[" * 100_000,
+        '{"text": "a\\ud800"}',
+        '{"text": ' + "1" * 5000 + "}",
+    ],
+    ids=["cut", "nan", "list", "no column", "no string", "deep", "surrogate", "long number"],
+)
+def test_a_bad_json_line_is_named(write: Write, record: str) -> None:
+    path = write("a.jsonl", '{"text": "fine"}\n' + record + "\n")
+    assert error(path).where == f"{path}:2"
+
+
+def test_a_missing_json_column_tells_which_there_are(write: Write) -> None:
+    caught = error(write("a.ndjson", '{"body": "a", "id": 1}'))
+    assert caught.fix == "set corpus.column to one of: 'body', 'id'"
+
+
+def test_a_record_that_is_too_long_is_refused_not_cut(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "LINE_CHARACTERS", 20)
+    path = write("a.jsonl", '{"text": "a"}\n{"text": "' + "b" * 30 + '"}')
+    assert error(path).where == f"{path}:2"
+
+
+# csv, tsv
+
+
+def test_csv_reads_quotes_breaks_and_long_fields(write: Write) -> None:
+    long = "x" * (csv.field_size_limit() + 1)
+    path = write("a.csv", f'id,text\r\n1,"a ""b"",\r\nc"\r\n\r\n2,{long}\r\n')
+    before = csv.field_size_limit()
+    found = list(read(path))
+    assert [(d.text, d.where) for d in found] == [('a "b",\nc', "a.csv:2"), (long, "a.csv:5")]
+    assert csv.field_size_limit() == before
+
+
+def test_tsv_is_parted_by_tabs(write: Write) -> None:
+    assert texts(write("a.tsv", "text\tlabel\na, b\tx\n"), column="text") == ["a, b"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [("1,a\n2\n", 3), ("1,a,b\n", 2), ('1,"a\n2,b\n3,c', 2), ('1,a\n2,"b"c\n', 3)],
+    ids=["too few", "too many", "open quote", "text after quote"],
+)
+def test_a_bad_row_is_named_by_the_line_it_begins_on(write: Write, rows: str, line: int) -> None:
+    path = write("a.csv", "id,text\n" + rows)
+    assert error(path).where == f"{path}:{line}"
+
+
+def test_an_open_quote_does_not_swallow_the_rest(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "LINE_CHARACTERS", 50)
+    path = write("a.csv", 'text\nfine\n"open\n' + "more\n" * 100)
+    assert error(path).where == f"{path}:3"
+
+
+@pytest.mark.parametrize("header", ["id,body", "text,text"])
+def test_the_header_must_have_the_column_once(write: Write, header: str) -> None:
+    path = write("a.csv", f"{header}\n1,2\n")
+    assert error(path).where == f"{path}:1"
+
+
+def test_an_empty_table_yields_nothing(write: Write) -> None:
+    assert texts(write("a.csv", "")) == []
+    assert texts(write("b.csv", "text\n")) == []
+
+
+# parquet
+
+
+def save(path: Path, **columns: Iterable[Any]) -> Path:
+    parquet.write_table(arrow.table({name: list(values) for name, values in columns.items()}), path)
+    return path
+
+
+def test_parquet_is_read_by_batches_with_record_numbers(tmp_path: Path) -> None:
+    values = [None if n == 3 else f"text {n}" for n in range(1, 601)]
+    found = list(read(save(tmp_path / "a.parquet", id=range(600), text=values)))
+    assert [d.text for d in found] == [value for value in values if value]
+    assert [found[2].where, found[-1].where] == ["a.parquet:4", "a.parquet:600"]
+
+
+def test_parquet_without_a_text_column_tells_which_there_are(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.parquet", body=["a"], n=[1])
+    assert error(path).fix == "set corpus.column to one of: 'body', 'n'"
+    assert "holds int64" in error(path, column="n").what
+
+
+@pytest.mark.parametrize("keep", [0, 3, -20])
+def test_damaged_parquet_is_refused(tmp_path: Path, keep: int) -> None:
+    path = save(tmp_path / "a.parquet", text=["a" * 100])
+    path.write_bytes(path.read_bytes()[:keep])
+    assert "cannot be read as Parquet" in error(path).what
+
+
+# conll
+
+
+def test_conll_words_become_sentences(write: Write) -> None:
+    data = "-DOCSTART- O\n\n# id 7 x\nHello B\n, O\nworld O\n\n我 O\n们 O\n\n\n# O\nhash O\n"
+    found = list(read(write("a.conll", data)))
+    assert [(d.text, d.where) for d in found] == [
+        ("Hello , world", "a.conll:3"),
+        ("我们", "a.conll:8"),
+        ("# hash", "a.conll:12"),
+    ]
+
+
+def test_conllu_counts_multi_word_tokens_once_and_skips_comments_and_empty_nodes(write: Write) -> None:
+    rows = [("1-2", "du"), ("1", "de"), ("2", "le"), ("2.1", "nichts"), ("3", "pain")]
+    data = "# text = du pain\n" + "".join(f"{n}\t{form}\t_\t_\n" for n, form in rows)
+    assert texts(write("a.conllu", data)) == ["du pain"]
+
+
+def test_a_conllu_line_that_is_no_word_is_named(write: Write) -> None:
+    path = write("a.conllu", "1\tone\t_\nnonsense\n")
+    assert error(path).where == f"{path}:2"
+
+
+# the rest
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a", "a.gz", "a.parquet.gz", "a.txt.bz2"])
+def test_an_unknown_kind_tells_the_known_ones(write: Write, name: str) -> None:
+    assert ".jsonl" in error(write(name, "x")).fix
+
+
+def test_a_missing_file_is_a_user_error(tmp_path: Path) -> None:
+    assert "cannot be read" in error(tmp_path / "none.txt").what
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    suffix=st.sampled_from(sorted(readers._FORMATS)),
+    packing=st.sampled_from(["", ".gz", ".zst"]),
+    data=st.binary(max_size=200),
+)
+def test_any_bytes_give_documents_or_a_user_error(
+    suffix: str, packing: str, data: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a{suffix}{packing}"
+    path.write_bytes(compress(path.name, data) if packing else data)
+    try:
+        found = texts(path)
+    except UserError:
+        return
+    json.dumps(found).encode()
+    assert all(text.strip() for text in found)
