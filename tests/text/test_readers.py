@@ -54,6 +54,15 @@ def test_expand_takes_files_folders_and_patterns_sorted_and_once(write: Write, t
     assert expand([str(tmp_path / "**" / "*.txt"), str(tmp_path)]) == files
 
 
+def test_expand_opens_the_folders_that_a_pattern_finds_when_it_finds_no_file(
+    write: Write, tmp_path: Path
+) -> None:
+    files = [write("set-a/x.txt", "x"), write("set-b/y.txt", "x")]
+    assert expand([str(tmp_path / "set-*")]) == files
+    top = write("set-c.txt", "x")
+    assert expand([str(tmp_path / "set-*")]) == [top]
+
+
 def test_expand_takes_a_name_with_brackets_literally(write: Write) -> None:
     path = write("notes [1].txt", "x")
     assert expand([str(path)]) == [path]
@@ -390,6 +399,17 @@ def test_conll_words_become_sentences(write: Write) -> None:
         ("我们", "a.conll:8"),
         ("# hash", "a.conll:12"),
     ]
+
+
+def test_numbered_words_are_read_from_the_second_column(write: Write) -> None:
+    head = "# newdoc id = a-1\n# text = on 3 May\n"
+    data = head + "1\ton\tO\t-\t-\n2\t3\tO\t-\t-\n3\tMay\tO\t-\t-\n\n1\tyes\tO\t-\t-\n"
+    assert texts(write("a.iob2", data)) == ["on 3 May", "yes"]
+
+
+def test_a_hash_is_a_comment_only_where_it_cannot_be_a_word(write: Write) -> None:
+    assert texts(write("a.conll", "#\tO\nnow\tO\n\n# id x\nthen\tO\n")) == ["# now", "then"]
+    assert texts(write("b.conll", "# id 5 domain=en\nthe _ _ O\n# _ _ O\nkey _ _ O\n")) == ["the # key"]
 
 
 def test_conllu_counts_multi_word_tokens_once_and_skips_comments_and_empty_nodes(write: Write) -> None:

@@ -140,6 +140,11 @@ def save_json(path: Path, value: Any) -> None:
     save_file(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """A JSON value that `save_json` wrote, from a folder that was verified."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 @contextlib.contextmanager
 def lock(folder: Path) -> Iterator[None]:
     """Be the only writer of a folder; UserError names the other one."""

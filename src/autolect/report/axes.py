@@ -26,7 +26,7 @@ def quiet(axes: Any, *, grid: Literal["x", "y"] = "y") -> None:
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
     for axis in (axes.xaxis,) if grid == "x" else (axes.xaxis, axes.yaxis):
-        digits = decimals(axis.get_majorticklocs())
+        digits = _digits(axis.get_majorticklocs())
         write = partial(number, decimals=None if axis.get_scale() == "log" else digits)
         axis.set_major_formatter(FuncFormatter(lambda value, _, write=write: write(value)))
     axes.spines["bottom"].set_visible(grid == "y")
@@ -42,7 +42,9 @@ def name(sheet: Sheet, *, x: str, y: str) -> None:
 def mark(axes: Any, *, sheet: Sheet, at: float, text: str) -> None:
     """A hairline at a place on x with its text above, turned inwards near the right edge."""
     low, high = axes.get_xlim()
-    axes.set_xlim(min(low, at), max(high, at))
+    if not low <= at <= high:
+        axes.update_datalim([(at, axes.dataLim.y0)])
+        axes.autoscale_view(scaley=False)
     axes.axvline(at, color=INK, linewidth=0.9, dashes=(3, 3))
     late = axes.transAxes.inverted().transform(axes.transData.transform((at, 0)))[0] > 0.6
     axes.annotate(
@@ -83,6 +85,17 @@ def decimals(values: Iterable[float]) -> int:
     return max((len(text.partition(".")[2]) for text in texts if text[-1].isdigit()), default=0)
 
 
+def whole(axes: Any, values: Iterable[float]) -> None:
+    """Put ticks on whole numbers of x where there is nothing between them; widen a single place."""
+    known = set(values)
+    if all(float(value).is_integer() for value in known):
+        if len(known) == 1:
+            place = known.pop()
+            low, high = axes.get_xlim()
+            axes.set_xlim(min(low, place - 0.9), max(high, place + 0.9))
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them: 0.4 s, 48 s, 3 min 12 s, 2 h 5 min."""
     if seconds < 59.5:
@@ -95,3 +108,10 @@ def duration(seconds: float) -> str:
 
 
 _UNITS = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+
+
+def _digits(ticks: Iterable[float]) -> int:
+    """Decimals that tell ticks apart: the fewest that lose nothing of them."""
+    places = list(ticks)
+    exact = (d for d in range(9) if all(abs(round(v, d) - v) <= 1e-3 * 10**-d for v in places))
+    return next(exact, 9)

@@ -160,6 +160,12 @@ def visible(text: str) -> str:
     return _ACTING.sub(_shown, text)
 
 
+def width_in_columns(text: str) -> float:
+    """How wide a text stands, in units of its font size: 1 for a Chinese character, about half else."""
+    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
+    return wide + 0.55 * (len(text) - wide)
+
+
 def differences(original: str, reconstruction: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
     """Cut both texts into pieces that agree and pieces that differ.
 
@@ -223,40 +229,11 @@ _ACTING = re.compile(
 _SHORT = {0x200E: "LRM", 0x200F: "RLM", 0x202A: "LRE", 0x202B: "RLE", 0x202C: "PDF", 0x202D: "LRO"}
 _SHORT |= {0x202E: "RLO", 0x2066: "LRI", 0x2067: "RLI", 0x2068: "FSI", 0x2069: "PDI", 0xAD: "SHY"}
 _SHORT |= {0x200B: "ZWSP", 0xFEFF: "BOM", 0x7F: "DEL"}
-_CONTROLS = [
-    "NUL",
-    "SOH",
-    "STX",
-    "ETX",
-    "EOT",
-    "ENQ",
-    "ACK",
-    "BEL",
-    "BS",
-    "TAB",
-    "LF",
-    "VT",
-    "FF",
-    "CR",
-    "SO",
-    "SI",
-    "DLE",
-    "DC1",
-    "DC2",
-    "DC3",
-    "DC4",
-    "NAK",
-    "SYN",
-    "ETB",
-    "CAN",
-    "EM",
-    "SUB",
-    "ESC",
-    "FS",
-    "GS",
-    "RS",
-    "US",
-]
+_NAMES = (
+    "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI "
+    "DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US"
+)
+_CONTROLS = tuple(_NAMES.split())
 _MOST_UNITS = 800
 _WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _UNITS = re.compile(rf"[{_WIDE}]|[^\W{_WIDE}]+|\s+|.", re.DOTALL)
@@ -264,9 +241,3 @@ _NUMBER = re.compile(r"[+\-\u2212\u00b1<>≈~]?\s?\.?\d")
 _EMPTY = ("", "-", "\u2013", "\u2014")
 _DRAWN = {"svg", "g", "path", "text", "title", "defs", "use", "clipPath", "rect", "line", "circle"}
 _OUTSIDE = re.compile(r"url\(\s*['\"]?(?!#)|^\s*(?:javascript|data):", re.IGNORECASE)
-
-
-def width_in_columns(text: str) -> float:
-    """How wide a text stands, in units of its font size: 1 for a Chinese character, about half else."""
-    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
-    return wide + 0.55 * (len(text) - wide)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autolect.report.axes import RIGHT, decimals, duration, mark, name, number, quiet
+from autolect.report.axes import RIGHT, decimals, duration, mark, name, number, quiet, whole
 from autolect.report.blocks import width_in_columns
 from autolect.report.sheet import (
     ACCENT,
@@ -14,7 +14,6 @@ from autolect.report.sheet import (
     FONT,
     INK,
     MUTED,
-    ON_ACCENT,
     SECOND,
     SERIES,
     SMALL,
@@ -55,14 +54,16 @@ def learning_curve(
             axes.set_xscale("log")
         for i, points in enumerate(curves.values()):
             _line(axes, points, color=SERIES[i % len(SERIES)], dashed=i >= len(SERIES))
+        for step, text in marks:
+            if math.isfinite(step) and (step > 0 or not log_x):
+                mark(axes, sheet=sheet, at=step, text=text)
+        if not log_x:
+            whole(axes, [step for points in curves.values() for step, _ in points])
         quiet(axes)
         name(sheet, x=x, y=y)
         if len(curves) > 1:
             entries = [(key, SERIES[i % len(SERIES)]) for i, key in enumerate(curves)]
             sheet.legend(entries, left=46, y=42)
-        for step, text in marks:
-            if math.isfinite(step) and (step > 0 or not log_x):
-                mark(axes, sheet=sheet, at=step, text=text)
         return sheet.svg()
 
 
@@ -167,7 +168,7 @@ def search(trials: Sequence[tuple[int, float, str]]) -> str:
         if rest:
             axes.plot(*zip(*rest, strict=True), "x", color=SECOND, markersize=6, markeredgewidth=1.5)
         axes.margins(x=0.03, y=0.12)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        whole(axes, [number for number, _, _ in found])
         quiet(axes)
         name(sheet, x="trial", y="score on valid")
         entries = [("complete, and the best so far", ACCENT)] if done else []
@@ -189,13 +190,14 @@ def histogram(values: Sequence[float], *, x: str) -> str:
     with drawing(height=270) as sheet:
         axes = sheet.axes(left=46, top=52, right=RIGHT, bottom=46)
         widths = np.diff(edges)
-        axes.bar(edges[:-1], counts, width=widths * 0.9, align="edge", color=ACCENT, linewidth=0)
+        axes.bar(edges[:-1] + widths / 2, counts, width=widths * 0.9, color=ACCENT, linewidth=0)
         axes.set_xlim(edges[0], edges[-1])
+        whole(axes, drawn.tolist())
         axes.yaxis.get_major_locator().set_params(integer=True)
-        quiet(axes)
-        name(sheet, x=x, y="count")
         median = float(np.median(finite))
         mark(axes, sheet=sheet, at=median, text=f"median {number(median)}")
+        quiet(axes)
+        name(sheet, x=x, y="count")
         if far:
             text = f"{finite.size - drawn.size:,} longer, up to {number(float(finite[-1]))} \u2192"
             sheet.write(text, x=WIDTH - RIGHT, y=20, anchor="right")
@@ -286,7 +288,10 @@ def _most_confused(matrix: Sequence[Sequence[float]]) -> list[int]:
 
 
 def _cells(sheet: Sheet, axes: Any, counts: list[list[float]], totals: list[float]) -> None:
-    """Tinted squares with their counts. Wrong ones have another hue than right ones."""
+    """Tinted squares with their counts. Wrong ones have another hue than right ones.
+
+    Tints end at about half, where the page's ink stays readable on light and dark alike.
+    """
     from matplotlib.patches import Rectangle
 
     size = len(counts)
@@ -296,13 +301,12 @@ def _cells(sheet: Sheet, axes: Any, counts: list[list[float]], totals: list[floa
         for j, count in enumerate(row):
             share = count / totals[i] if totals[i] else 0.0
             color = (ACCENT if i == j else SECOND) if count else MUTED
-            tint = 0.16 + 0.84 * share if count else 0.07
+            tint = 0.12 + 0.42 * share if count else 0.07
             square = Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, facecolor=color, alpha=tint, linewidth=0)
             axes.add_patch(square)
             if count:
-                ink = ON_ACCENT if tint > 0.6 else INK
                 text = sheet.token(number(count))
-                axes.text(j, i, text, ha="center", va="center_baseline", fontsize=SMALL, color=ink)
+                axes.text(j, i, text, ha="center", va="center_baseline", fontsize=SMALL, color=INK)
 
 
 def _slant(axes: Any) -> None:
@@ -318,5 +322,5 @@ def _edges(low: float, high: float) -> Any:
         return np.array([low - 0.5, high + 0.5])
     if low.is_integer() and high.is_integer():
         step = math.ceil((high - low + 1) / 40)
-        return np.arange(low, high + 1 + step, step)
+        return np.arange(low, high + 1 + step, step) - 0.5
     return np.linspace(low, high, 41)

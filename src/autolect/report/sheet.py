@@ -23,7 +23,7 @@ WIDTH = 720
 FONT = 12.5
 SMALL = 11.0
 
-INK, MUTED, RULE, ON_ACCENT, FAINT = "#010101", "#010102", "#010103", "#010104", "#010105"
+INK, MUTED, RULE, FAINT = "#010101", "#010102", "#010103", "#010104"
 SERIES = ("#010111", "#010112", "#010113", "#010114", "#010115", "#010116")
 ACCENT, SECOND = SERIES[0], SERIES[1]
 
@@ -32,7 +32,6 @@ _VARIABLES = {
     MUTED: "var(--muted, #7b828c)",
     RULE: "var(--rule, #8d949e59)",
     FAINT: "var(--faint, #9aa1aa80)",
-    ON_ACCENT: "var(--on-accent, #ffffff)",
     SERIES[0]: "var(--accent, #3b82c4)",
     SERIES[1]: "var(--series-2, #d0733a)",
     SERIES[2]: "var(--series-3, #4c9a63)",
@@ -137,7 +136,7 @@ class Sheet:
         root[:] = [child for child in root if child.find(f"{{{_ROOM}}}style") is None]
         used = set(re.findall(r"#([mp][0-9a-f]{10})", stream.getvalue().decode()))
         prefix = hashlib.sha256(stream.getvalue() + repr(self._texts).encode()).hexdigest()[:8]
-        for element in root.iter():
+        for element in list(root.iter()):
             self._mend(element, used, prefix)
         root.attrib.clear()
         root.attrib |= {"xmlns": _ROOM, "viewBox": f"0 0 {WIDTH} {self.height:g}"}

@@ -61,14 +61,18 @@ class Cleaner:
     def clean(self, text: str) -> Cleaned:
         """The cleaned text with its offsets.
 
-        After a step that may lay bare what an earlier one looks for (an entity that was a zero-width
-        space), the steps begin again, so that cleaning what is clean changes nothing.
+        A change may lay bare what an earlier step looks for (an entity that was a zero-width space). So
+        the steps that settle begin again after each change, and cleaning what is clean changes nothing;
+        the others, such as stop words, are applied once.
         """
         offsets: NDArray[np.int32] | None = None
+        applied: set[int] = set()
         at = returns = 0
         while at < len(self._passes):
             name, part = self._passes[at]
-            change = part(text, self._language)
+            change = [] if at in applied else part(text, self._language)
+            if name not in _SETTLING:
+                applied.add(at)
             at += 1
             if not change:
                 continue
@@ -81,7 +85,7 @@ class Cleaner:
                 )
                 text, came_from = _apply(text, change)
                 offsets = came_from if offsets is None else offsets[came_from]
-            if name in _REVEALING and returns < _MOST_RETURNS:
+            if name in _SETTLING and returns < _MOST_RETURNS:
                 at, returns = 0, returns + 1
         return Cleaned(text, np.arange(len(text), dtype=np.int32) if offsets is None else offsets)
 
@@ -328,7 +332,9 @@ def _stop_words(language: str) -> frozenset[str]:
             where="corpus.clean",
             fix=f"leave 'stopwords' out, or set corpus.language to one of {known}",
         )
-    return frozenset(word.casefold() for word in stopwordsiso.stopwords(language))
+    # Some lists hold punctuation too, which is another step's business.
+    listed = stopwordsiso.stopwords(language)
+    return frozenset(word.casefold() for word in listed if any(map(str.isalnum, word)))
 
 
 # simplified, traditional, whitespace, lowercase
@@ -401,4 +407,4 @@ PROFILES: Mapping[str, tuple[str, ...]] = {
 }
 """Mojibake comes first, because the control characters that "unicode" removes are part of it."""
 
-_REVEALING = frozenset({"mojibake", "unicode", "markup"})
+_SETTLING = frozenset({"mojibake", "unicode", "markup", "whitespace"})

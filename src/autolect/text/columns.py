@@ -60,7 +60,8 @@ class _Chooser:
 
     def has_header(self) -> bool:
         asked = [name for name in (self._text, self._label) if name is not None]
-        if any(name in self._first or not name.isdecimal() for name in asked):
+        # A number says nothing: without a header it is a position, and a first label may look like it.
+        if any(not name.isdecimal() for name in asked):
             return True
         return any(
             name in TEXT_NAMES + LABEL_NAMES

@@ -33,7 +33,7 @@ Verdict = Literal["new", "exact", "near"]
 class Deduplicator:
     """Tells of each document of a stream whether it repeats an earlier one.
 
-    Memory: about 120 bytes a document for "exact", about 550 more for "near" at the default threshold;
+    Memory: about 120 bytes a document for "exact", 250 to 450 more for "near" at the default threshold;
     the text itself is not kept. threshold: Jaccard similarity of the shingle sets, from 0.3 to 1.
     """
 

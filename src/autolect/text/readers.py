@@ -37,6 +37,8 @@ _ZSTD_CHUNK = 1 << 10
 _BATCH_ROWS = 256
 _WIDEST_WRAP = 120
 _NARROWEST_WRAP = 40
+_LONGEST_NAME = 40
+_MOST_NAMES = 20
 
 DocumentUnit = Literal["auto", "line", "block", "file"]
 
@@ -81,11 +83,12 @@ class _File:
 def expand(patterns: Sequence[str]) -> list[Path]:
     """The files that paths, folders and patterns (``**`` too) name: sorted, each once.
 
-    A folder means every file below it that can be read. UserError when something names no file.
+    A folder means every file below it that can be read; so do the folders that a pattern finds where it
+    finds no file. UserError when something names no file.
     """
     found: dict[Path, Path] = {}
     for pattern in patterns:
-        paths = [path for path in _matches(pattern) if path.is_file()]
+        paths = _matches(pattern)
         if not paths:
             raise UserError("no file matches", where=pattern, fix=f"readable are {_known()}")
         for path in paths:
@@ -216,7 +219,11 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _columns_fix(columns: Mapping[str, Any] | Sequence[str]) -> str:
-    return f"set corpus.column to one of: {', '.join(map(repr, columns)) or 'none there'}"
+    names = [repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...") for name in columns]
+    if not names:
+        return "there are no columns"
+    more = ", ..." if len(names) > _MOST_NAMES else ""
+    return f"set corpus.column to one of: {', '.join(names[:_MOST_NAMES])}{more}"
 
 
 def _csv(file: _File) -> Iterator[Document]:
@@ -303,32 +310,47 @@ def _parquet(file: _File) -> Iterator[Document]:
 
 
 def _conll(file: _File) -> Iterator[Document]:
+    """The word stands first; in files whose words are numbered (Universal NER), second."""
+    numbered: bool | None = None
     for lines in _sentences(file):
-        rows = [re.split(r"\t" if "\t" in line.text else " +", line.text.strip(" ")) for line in lines]
-        # A comment stands before the words and has another number of columns than they have; so the
-        # word "#" keeps its place.
-        width = len(rows[-1])
-        while len(rows) > 1 and rows[0][0].startswith("#") and len(rows[0]) != width:
-            del rows[0]
-        tokens = [row[0].strip(" ") for row in rows if row[0] != "-DOCSTART-"]
+        words = [line for line in lines if not _is_comment(line.text, lines[-1].text)]
+        rows = [re.split("\t" if "\t" in line.text else " +", line.text.strip(" ")) for line in words]
+        rows = [row for row in rows if row[0].strip(" ") != "-DOCSTART-"]
+        if numbered is None and rows:
+            numbered = len(rows[0]) > 2 and all(row[0] == str(n) for n, row in enumerate(rows, 1))
+        tokens = _numbered_words(file, lines) if numbered else [row[0].strip(" ") for row in rows]
         yield file.document(join(tokens)[0], lines[0].number)
+
+
+def _is_comment(line: str, last: str) -> bool:
+    """Whether a line is no word of its sentence, whose last line surely is one; "# O" is the word "#"."""
+    if not line.startswith("#") or line == last:
+        return False
+    if "\t" in last:
+        return "\t" not in line
+    return "=" in line or len(line.split(" ")) != len(last.split(" "))
 
 
 def _conllu(file: _File) -> Iterator[Document]:
     for lines in _sentences(file):
-        tokens: list[str] = []
-        covered = 0
-        for line in lines:
-            if line.text.startswith("#"):
-                continue
-            name, _, rest = line.text.partition("\t")
-            known = re.fullmatch(r"(\d+)(?:-(\d+)|(\.\d+))?", name)
-            if not known or "\t" not in rest:
-                file.refuse("is not a CoNLL-U word (number, tab, form, tab, ...)", at=line.number)
-            if known[3] is None and int(known[1]) > covered:
-                tokens.append(rest.split("\t", 1)[0])
-                covered = int(known[2] or covered)
-        yield file.document(join(tokens)[0], lines[0].number)
+        yield file.document(join(_numbered_words(file, lines))[0], lines[0].number)
+
+
+def _numbered_words(file: _File, lines: list[_Line]) -> list[str]:
+    """Forms of a sentence: a multi-word token (1-2) stands for its words, empty nodes (2.1) for nothing."""
+    tokens: list[str] = []
+    covered = 0
+    for line in lines:
+        if line.text.startswith("#"):
+            continue
+        name, _, rest = line.text.partition("\t")
+        known = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9})|(\.[0-9]+))?", name)
+        if not known or "\t" not in rest:
+            file.refuse("is not a numbered word (number, tab, form, tab, ...)", at=line.number)
+        if known[3] is None and int(known[1]) > covered:
+            tokens.append(rest.split("\t", 1)[0])
+            covered = int(known[2] or covered)
+    return tokens
 
 
 def _sentences(file: _File) -> Iterator[list[_Line]]:
@@ -374,19 +396,20 @@ def _reader(path: Path) -> _Reader:
     return reader
 
 
-def _matches(pattern: str) -> Iterator[Path]:
-    """Paths that a pattern names; a literal path first, for names with brackets in them."""
+def _matches(pattern: str) -> list[Path]:
+    """Files that a pattern names; a literal path first, for names with brackets in them."""
     path = Path(pattern)
-    if path.is_dir():
-        for below in path.rglob("*"):
-            hidden = any(part.startswith(".") for part in below.relative_to(path).parts)
-            if not hidden and _readable(below) is not None:
-                yield below
-    elif path.exists():
-        yield path
-    else:
-        # Path.glob refuses absolute patterns.
-        yield from map(Path, glob.iglob(pattern, recursive=True))  # noqa: PTH207
+    # Path.glob refuses absolute patterns.
+    found = [path] if path.exists() else [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
+    files = [path for path in found if path.is_file()]
+    return files or [below for folder in found for below in _below(folder)]
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.is_file() and _readable(path) is not None:
+            yield path
 
 
 # Lines, decoding and decompression.

@@ -1,0 +1,233 @@
+"""bundle -> bundle: learn a task from a little labelled text."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+import autolect
+from autolect.core import bundle, files, registry
+from autolect.core.bundle import BundleInfo, TaskInfo
+from autolect.core.device import Device, choose, set_threads
+from autolect.core.errors import UserError
+from autolect.core.goal import Loss, Score, Tensors
+from autolect.core.progress import Progress
+from autolect.core.recipe import Recipe
+from autolect.jobs.pretrain import write_info
+from autolect.nn import weights
+from autolect.nn.model import Model, architecture_from
+from autolect.text.clean import Cleaner
+from autolect.text.labelled_split import Overlap, Parts, conflicts, overlap, split
+from autolect.text.reading import Reader
+from autolect.text.tokenizer import Tokenizer
+from autolect.train.loop import Outcome, fit
+
+COPIED = (
+    "tokenizer.json", "tokenizer.settings.json", "tokens.safetensors", "tokens.keys.json",
+    "words.safetensors", "words.keys.json",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """The labelled examples of a run."""
+
+    parts: Parts[Any]
+    labels: tuple[str, ...]
+    overlaps: tuple[Overlap, ...]
+    num_conflicts: int
+    hashes: dict[str, str]
+
+
+class TaskNetwork(nn.Module):
+    """The pretrained network and the task's head."""
+
+    def __init__(self, model: Model, head: nn.Module) -> None:
+        super().__init__()
+        self.model, self.head = model, head
+
+
+class TaskGoal:
+    """A task with its data, as the loop needs it."""
+
+    def __init__(self, task: Any, network: TaskNetwork, data: Data, reader: Reader, length: int) -> None:
+        self.task, self.network, self.valid = task, network, data.parts.valid
+        self._rows = task.rows(data.parts.train, reader, length=length)
+        self._valid_rows = task.rows(data.parts.valid, reader, length=length)
+        self.lengths: NDArray[np.int64] = self._rows.lengths
+        self.num_cut: int = self._rows.num_cut
+
+    def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:
+        """Rows of the train examples, some tokens hidden."""
+        batch: Tensors = self.task.collate(self._rows, rows, length, draw)
+        return batch
+
+    def loss(self, batch: Tensors) -> Loss:
+        """The task's loss."""
+        loss: Loss = self.task.loss(self.network.model, self.network.head, batch)
+        return loss
+
+    def measure(self, device: Device) -> Score:
+        """The task's score on the valid examples."""
+        answers = self.task.answers(
+            self.network, self.network.model, self.network.head, self._valid_rows, device
+        )
+        score: Score = self.task.score(self.valid, answers)
+        return score
+
+
+def read_data(recipe: Recipe, progress: Progress) -> Data:
+    """Read the labelled files, split where no file is given, and refuse texts that stand in two splits."""
+    config: Any = recipe.task
+    plugin = registry.load("tasks", config.kind).build
+    paths = {name: getattr(config, name) for name in ("train", "valid", "test")}
+    given = {name: plugin.read(Path(path), config) for name, path in paths.items() if path}
+    valid_share = 0.0 if "valid" in given else config.valid_share
+    test_share = 0.0 if "test" in given else config.test_share
+    train, drawn_valid, drawn_test = given["train"], (), ()
+    if valid_share or test_share:
+        parts = split(train, valid=valid_share, test=test_share, seed=recipe.seed)
+        train, drawn_valid, drawn_test = parts.train, parts.valid, parts.test
+    parts = Parts(
+        train=train, valid=given.get("valid", drawn_valid), test=given.get("test", drawn_test)
+    )
+    overlaps = overlap(parts)
+    _refuse_overlap(overlaps, allowed=config.allow_overlap, progress=progress)
+    clashes = conflicts(train)
+    if clashes:
+        progress.say(f"{len(clashes)} text(s) of train carry different labels, first {clashes[0].where}")
+    labels = plugin.find_labels(train)
+    _warn_unseen(labels, parts, plugin, progress)
+    return Data(
+        parts=parts,
+        labels=labels,
+        overlaps=overlaps,
+        num_conflicts=len(clashes),
+        hashes={name: files.sha256(Path(path)) for name, path in paths.items() if path},
+    )
+
+
+def reader_of(folder: Path, info: BundleInfo) -> Reader:
+    """Cleaning and tokenizer of a bundle."""
+    cleaner = Cleaner(info.cleaning, language=info.language)
+    return Reader(cleaner=cleaner, tokenizer=Tokenizer.load(folder))
+
+
+def train_task(
+    recipe: Recipe,
+    parent: Path,
+    data: Data,
+    *,
+    progress: Progress,
+    what: str,
+    folder: Path | None = None,
+    key: str = "",
+    watch: Callable[[int, Score], None] | None = None,
+) -> tuple[TaskGoal, Outcome]:
+    """Fine-tune the parent bundle with a recipe's settings; the goal then holds the best weights."""
+    set_threads()
+    info = bundle.open_bundle(parent)
+    torch.manual_seed(recipe.seed)
+    model = Model(architecture_from(info.architecture))
+    if info.task is None:
+        weights.load(model, parent / bundle.WEIGHTS)
+    else:
+        network, _ = load_network(parent, info)
+        model = network.model
+    config: Any = recipe.task
+    task = registry.load("tasks", config.kind).build(config, labels=data.labels)
+    network = TaskNetwork(model, task.head(model.architecture.width))
+    goal = TaskGoal(task, network, data, reader_of(parent, info), min(info.length, recipe.finetune.length))
+    if goal.num_cut:
+        progress.say(f"{what}: {goal.num_cut} training text(s) are longer than {info.length} tokens")
+    outcome = fit(
+        goal,
+        recipe.finetune,
+        seed=recipe.seed,
+        device=choose(recipe.finetune.dtype),
+        what=what,
+        progress=progress,
+        folder=folder,
+        key=key,
+        watch=watch,
+    )
+    return goal, outcome
+
+
+def write_task_bundle(
+    folder: Path, recipe: Recipe, parent: Path, data: Data, goal: TaskGoal, outcome: Outcome
+) -> None:
+    """Fill a bundle's folder with a fine-tuned network."""
+    info = bundle.open_bundle(parent)
+    weights.save(goal.network.state_dict(), folder / bundle.WEIGHTS)
+    for name in COPIED:
+        if (parent / name).exists():
+            shutil.copyfile(parent / name, folder / name)
+    config: Any = recipe.task
+    metrics = {f"valid_{name}": value for name, value in outcome.best.figures.items()}
+    metrics |= {"steps": outcome.steps, "best_step": outcome.best_step, "seconds": outcome.seconds}
+    write_info(
+        folder,
+        info.model_copy(
+            update={
+                "name": recipe.name,
+                "task": TaskInfo(
+                    kind=config.kind, settings=config.model_dump(mode="json"), labels=data.labels
+                ),
+                "parents": (bundle.digest(parent), *info.parents),
+                "data": {**info.data, **data.hashes},
+                "metrics": metrics,
+                "tool": f"autolect {autolect.__version__}",
+            }
+        ),
+    )
+
+
+def load_network(folder: Path, info: BundleInfo) -> tuple[TaskNetwork, Any]:
+    """The network of a fine-tuned bundle, and its task."""
+    assert info.task is not None
+    plugin = registry.load("tasks", info.task.kind)
+    task = plugin.build(plugin.config.model_validate(info.task.settings), labels=info.task.labels)
+    model = Model(architecture_from(info.architecture))
+    network = TaskNetwork(model, task.head(model.architecture.width))
+    weights.load(network, folder / bundle.WEIGHTS)
+    return network.eval(), task
+
+
+def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: Progress) -> None:
+    for found in overlaps:
+        if not found.num_shared:
+            continue
+        pair = found.pairs[0]
+        what = (
+            f"{found.num_shared} text(s) of {found.later} stand in {found.earlier} too"
+            f" ({found.num_exact} exact, {found.num_normalised} normalised, {found.num_near} near;"
+            f" first {pair.other} and {pair.one})"
+        )
+        if not allowed:
+            raise UserError(
+                what, where="task", fix="remove them, or set task.allow_overlap = true"
+            )
+        progress.say(f"{what}; allowed by the recipe")
+
+
+def _warn_unseen(labels: tuple[str, ...], parts: Parts[Any], plugin: Any, progress: Progress) -> None:
+    for name in ("valid", "test"):
+        found = {
+            label
+            for example in getattr(parts, name)
+            for label in ([g] if isinstance(g := plugin.gold(example), str) else g)
+        }
+        unseen = sorted(found - set(labels))
+        if unseen:
+            progress.say(
+                f"{name} has label(s) that train lacks, so they count as mistakes: {', '.join(unseen)}"
+            )

@@ -1,0 +1,186 @@
+"""files -> corpus: documents read, cleaned, freed of repeats and split. And corpus -> tokens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autolect.core import bundle, files
+from autolect.core.errors import UserError
+from autolect.core.recipe import CorpusConfig
+from autolect.jobs.stages import Run, section
+from autolect.text import language, readers, split
+from autolect.text.clean import Cleaner
+from autolect.text.dedup import Deduplicator
+from autolect.text.shards import TokenWriter
+from autolect.text.tokenizer import Tokenizer
+from autolect.text.tokenizer import train as train_tokenizer
+
+DOCUMENTS, SPLIT, FIGURES = "documents.parquet", "split.npy", "corpus.json"
+BATCH = 1000
+LOOKED_AT = 200
+"""Documents that the guess of the language looks at."""
+
+
+def prepare(run: Run) -> Path:
+    """Make the corpus folder of a run."""
+    config = run.recipe.corpus
+    assert config is not None
+    paths = readers.expand(config.files)
+    run.progress.say(f"corpus: reading {len(paths)} file(s)")
+    hashes = {str(path): files.sha256(path) for path in paths}
+    needs = {**section(run.recipe, "corpus", "seed"), "files": list(hashes.values())}
+
+    def make(folder: Path, facts: dict[str, Any]) -> None:
+        figures = _Corpus(config, paths, run).write(folder)
+        figures["files"] = {Path(name).name: value for name, value in hashes.items()}
+        files.save_json(folder / FIGURES, figures)
+        facts["documents"] = figures["documents"]
+
+    return run.stage("corpus", kind="corpus", needs=needs, make=make)
+
+
+def tokenize(run: Run, corpus: Path) -> Path:
+    """Make the tokens folder of a run: the tokenizer, and each split's token ids."""
+    config = run.recipe.tokenizer
+    needs = {**section(run.recipe, "tokenizer"), "corpus": bundle.digest(corpus)}
+    known = files.read_json(corpus / FIGURES)["language"]
+
+    def make(folder: Path, facts: dict[str, Any]) -> None:
+        tokenizer = train_tokenizer(
+            documents(corpus, "train"),
+            kind=config.kind,
+            vocab_size=config.vocab_size,
+            lowercase=config.lowercase,
+            language=known,
+            seed=run.recipe.seed,
+        )
+        tokenizer.save(folder)
+        figures: dict[str, Any] = {"kind": config.kind, "vocab_size": len(tokenizer)}
+        for name in split.NAMES:
+            figures[name] = _write_tokens(folder, name, corpus, tokenizer)
+        files.save_json(folder / "tokens.json", figures)
+
+    return run.stage("tokens", kind="tokens", needs=needs, make=make)
+
+
+def documents(corpus: Path, name: str) -> Iterator[str]:
+    """The texts of one split, in order, in bounded memory."""
+    import pyarrow.parquet as parquet
+
+    assigned = np.load(corpus / SPLIT, allow_pickle=False)
+    wanted, place = split.NAMES.index(name), 0
+    with parquet.ParquetFile(corpus / DOCUMENTS) as table:
+        for batch in table.iter_batches(columns=["text"], batch_size=BATCH):
+            for text in batch.column(0).to_pylist():
+                if assigned[place] == wanted:
+                    yield text
+                place += 1
+
+
+class _Corpus:
+    """Writes a corpus in one pass over the files."""
+
+    def __init__(self, config: CorpusConfig, paths: list[Path], run: Run) -> None:
+        self.config, self.paths, self.run = config, paths, run
+        self.language = config.language
+        if self.language == "auto":
+            self.language = language.guess([d.text for d in islice(self._read(), LOOKED_AT)])
+        self.cleaner = Cleaner(config.clean, language=self.language)
+        self.dedup = Deduplicator(config.dedup)
+        self.lengths: list[int] = []
+        self.sources: list[int] = []
+        self.counts: Counter[str] = Counter()
+        self.names: dict[str, int] = {}
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Documents, their split, and the figures."""
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+
+        schema = arrow.schema([(name, arrow.string()) for name in ("text", "source", "where")])
+        with parquet.ParquetWriter(folder / DOCUMENTS, schema, compression="zstd") as writer:
+            kept = self._kept()
+            while rows := list(islice(kept, BATCH)):
+                columns = {name: [row[name] for row in rows] for name in schema.names}
+                writer.write_table(arrow.table(columns, schema=schema))
+                self.run.progress.advance("corpus", len(self.lengths), None, "documents")
+        if not self.lengths:
+            raise UserError(
+                "no text is left after reading and cleaning",
+                where="corpus.files",
+                fix="check the files, corpus.column and corpus.clean",
+            )
+        assigned = split.assign(
+            np.array(self.lengths),
+            np.array(self.sources),
+            valid=self.config.split.valid,
+            test=self.config.split.test,
+            seed=self.run.recipe.seed,
+        )
+        np.save(folder / SPLIT, assigned)
+        return self._figures(assigned)
+
+    def _read(self) -> Iterator[readers.Document]:
+        for path in self.paths:
+            yield from readers.read(
+                path,
+                column=self.config.column,
+                encoding=self.config.encoding,
+                document=self.config.document,
+            )
+
+    def _kept(self) -> Iterator[dict[str, str]]:
+        for document in self._read():
+            self.counts["read"] += 1
+            self.counts["characters_read"] += len(document.text)
+            text = self.cleaner.clean(document.text).text
+            verdict = self.dedup.check(text) if text else "empty"
+            if verdict != "new":
+                self.counts[verdict] += 1
+                continue
+            self.lengths.append(len(text))
+            self.sources.append(self.names.setdefault(document.source, len(self.names)))
+            yield {"text": text, "source": document.source, "where": document.where}
+
+    def _figures(self, assigned: NDArray[np.int8]) -> dict[str, Any]:
+        lengths = np.array(self.lengths)
+        return {
+            "language": self.language,
+            "cleaning": list(self.cleaner.steps),
+            "removed": dict(self.cleaner.removed),
+            "read": self.counts["read"],
+            "characters_read": self.counts["characters_read"],
+            "documents": len(lengths),
+            "characters": int(lengths.sum()),
+            "empty": self.counts["empty"],
+            "exact_duplicates": self.counts["exact"],
+            "near_duplicates": self.counts["near"],
+            "dedup": self.dedup.describe(),
+            "splits": {
+                name: {
+                    "documents": int((assigned == place).sum()),
+                    "characters": int(lengths[assigned == place].sum()),
+                }
+                for place, name in enumerate(split.NAMES)
+            },
+            "lengths": np.percentile(lengths, [0, 5, 25, 50, 75, 95, 100]).tolist(),
+        }
+
+
+def _write_tokens(folder: Path, name: str, corpus: Path, tokenizer: Tokenizer) -> dict[str, Any]:
+    writer = TokenWriter(folder, name)
+    unknown, texts = 0.0, documents(corpus, name)
+    while some := list(islice(texts, BATCH)):
+        for encoding in tokenizer.encode_batch(some):
+            writer.add(encoding.ids)
+            unknown += tokenizer.unknown_rate(encoding.ids) * len(encoding.ids)
+    writer.close()
+    total = writer.num_tokens
+    return {"tokens": total, "unknown_rate": unknown / max(1, total)}

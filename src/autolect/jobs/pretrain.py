@@ -1,0 +1,187 @@
+"""vectors -> bundle: train encoder and decoder to reconstruct the corpus."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import autolect
+from autolect.core import bundle, files, registry
+from autolect.core.bundle import BundleInfo
+from autolect.core.device import Device, choose, set_threads
+from autolect.core.errors import UserError
+from autolect.core.goal import Loss, Score, Tensors
+from autolect.jobs.prepare import FIGURES
+from autolect.jobs.stages import Run, section
+from autolect.jobs.vectors import token_matrix
+from autolect.nn import weights
+from autolect.nn.model import Model, architecture_for, start_from_vectors
+from autolect.text.noise import padded
+from autolect.text.shards import TokenStore, open_store
+from autolect.text.tokenizer import Tokenizer
+from autolect.train import history
+from autolect.train.batches import Batches
+from autolect.train.loop import Outcome, fit, on
+
+MEASURED_TOKENS = 8192
+
+
+class PretrainGoal:
+    """An objective with its data, as the loop needs it."""
+
+    def __init__(self, objective: Any, model: Model, train: TokenStore, valid: TokenStore) -> None:
+        self.objective, self.network, self._train, self._valid = objective, model, train, valid
+        self.lengths: NDArray[np.int64] = train.lengths + 2
+
+    def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:
+        """Rows of the train split, noisy."""
+        corrupted: Tensors = self.objective.corrupt(_rows(self._train, rows, length), draw)
+        return corrupted
+
+    def loss(self, batch: Tensors) -> Loss:
+        """The objective's loss."""
+        loss: Loss = self.objective.loss(self.network, batch)
+        return loss
+
+    def measure(self, device: Device) -> Score:
+        """Mean loss on the valid split."""
+        return self.measure_on(self._valid, device)
+
+    def measure_on(self, store: TokenStore, device: Device) -> Score:
+        """Mean loss and its parts over a split, with the same noise at every call."""
+        was_training = self.network.training
+        self.network.eval()
+        sums: dict[str, list[float]] = {}
+        batches = Batches(store.lengths + 2, batch_tokens=MEASURED_TOKENS, seed=0).in_order()
+        with torch.no_grad(), device.computing():
+            for number, batch in enumerate(batches):
+                draw = np.random.default_rng([zlib.crc32(b"measure"), number])
+                noisy = self.objective.corrupt(_rows(store, batch.rows, batch.length), draw)
+                loss = self.loss(on(noisy, device))
+                for name, (total, count) in {"loss": (loss.total, loss.targets), **loss.parts}.items():
+                    seen = sums.setdefault(name, [0.0, 0.0])
+                    seen[0], seen[1] = seen[0] + float(total), seen[1] + count
+        self.network.train(was_training)
+        figures = {name: total / max(1.0, count) for name, (total, count) in sums.items()}
+        return Score(value=-figures["loss"], figures=figures)
+
+
+def pretrain(run: Run, corpus: Path, tokens: Path, vectors: Path | None) -> Path:
+    """Make the pretrained bundle of a run."""
+    recipe = run.recipe
+    needs = section(
+        recipe, "encoder", "decoder", "bottleneck", "objective", "train", "seed", "vectors", "name"
+    )
+    needs |= {"tokens": bundle.digest(tokens)}
+    needs |= {"vectors": bundle.digest(vectors) if vectors else None}
+
+    def make(folder: Path, facts: dict[str, Any]) -> None:
+        _Pretraining(run, corpus, tokens, vectors).write(folder, key=facts["key"])
+
+    return run.stage("pretrained", kind=bundle.KIND, needs=needs, make=make)
+
+
+class _Pretraining:
+    """One pretraining: build, start, train, measure, write."""
+
+    def __init__(self, run: Run, corpus: Path, tokens: Path, vectors: Path | None) -> None:
+        set_threads()
+        recipe = run.recipe
+        self.run, self.corpus, self.tokens, self.vectors = run, corpus, tokens, vectors
+        self.tokenizer = Tokenizer.load(tokens)
+        self.architecture = architecture_for(recipe, vocab_size=len(self.tokenizer))
+        room = recipe.train.length - 2
+        self.splits = {name: open_store(tokens, name, length=room) for name in ("train", "valid", "test")}
+        for name in ("train", "valid"):
+            if not len(self.splits[name]):
+                raise UserError(
+                    f"the {name} split has no tokens",
+                    where="corpus",
+                    fix="give more text, or set corpus.split and corpus.document",
+                )
+        torch.manual_seed(recipe.seed)
+        self.model = Model(self.architecture)
+        if vectors is not None:
+            start_from_vectors(self.model, token_matrix(vectors, vocab_size=len(self.tokenizer)))
+        kind: str = recipe.objective.kind  # type: ignore[attr-defined]
+        objective = registry.load("objectives", kind).build(
+            recipe.objective, vocab_size=len(self.tokenizer)
+        )
+        self.goal = PretrainGoal(objective, self.model, self.splits["train"], self.splits["valid"])
+
+    def write(self, folder: Path, *, key: str) -> None:
+        """Train and fill the bundle's folder."""
+        run, recipe = self.run, self.run.recipe
+        device = choose(recipe.train.dtype)
+        work = run.work("pretrained")
+        run.progress.say(
+            f"pretrained: {self.model.num_parameters() / 1e6:.1f} M parameters,"
+            f" {int(self.goal.lengths.sum()):,} tokens, {str(device.dtype).removeprefix('torch.')}"
+        )
+        outcome = fit(
+            self.goal,
+            recipe.train,
+            seed=recipe.seed,
+            device=device,
+            what="pretraining",
+            progress=run.progress,
+            folder=work,
+            key=key,
+        )
+        test = None
+        if len(self.splits["test"]):
+            test = self.goal.measure_on(self.splits["test"], device)
+        weights.save(self.model.state_dict(), folder / bundle.WEIGHTS)
+        self.tokenizer.save(folder)
+        if self.vectors is not None:
+            for path in self.vectors.iterdir():
+                if path.name != files.MANIFEST:
+                    shutil.copyfile(path, folder / path.name)
+        shutil.copyfile(work / history.LOG, folder / history.LOG)
+        write_info(folder, self._info(outcome, test))
+        shutil.rmtree(work / "checkpoint", ignore_errors=True)
+
+    def _info(self, outcome: Outcome, test: Score | None) -> BundleInfo:
+        recipe = self.run.recipe
+        corpus = files.read_json(self.corpus / FIGURES)
+        metrics: dict[str, Any] = {
+            "valid_loss_before": outcome.first.figures["loss"],
+            "parameters": self.model.num_parameters(),
+            "steps": outcome.steps,
+            "best_step": outcome.best_step,
+            "tokens": outcome.tokens,
+            "seconds": round(outcome.seconds, 2),
+            "padding": outcome.padding,
+        }
+        metrics |= {f"valid_{name}": value for name, value in outcome.best.figures.items()}
+        metrics["valid_perplexity"] = math.exp(min(50.0, outcome.best.figures["loss"]))
+        if test is not None:
+            metrics |= {f"test_{name}": value for name, value in test.figures.items()}
+        return BundleInfo(
+            name=recipe.name,
+            language=corpus["language"],
+            architecture=self.architecture.plain(),
+            cleaning=tuple(corpus["cleaning"]),
+            length=recipe.train.length,
+            objective=recipe.objective.kind,  # type: ignore[attr-defined]
+            data={"corpus": bundle.digest(self.corpus)},
+            metrics=metrics,
+            tool=f"autolect {autolect.__version__}",
+        )
+
+
+def write_info(folder: Path, info: BundleInfo) -> None:
+    """bundle.json and the card."""
+    files.save_json(folder / bundle.INFO, info.model_dump(mode="json"))
+    files.save_file(folder / bundle.CARD, bundle.card(info))
+
+
+def _rows(store: TokenStore, rows: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    return padded([store.sequence(int(row)) for row in rows], length)

@@ -1,0 +1,77 @@
+"""A run: one folder with a sub-folder a stage. A stage whose inputs have not changed is not done again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autolect.core import files
+from autolect.core.errors import DamagedError, UserError
+from autolect.core.progress import Progress
+from autolect.core.recipe import Recipe
+
+CODE_SCHEMA = 1
+"""Raised when a stage's output would differ for the same inputs, so that old folders are made anew."""
+
+Make = Callable[[Path, dict[str, Any]], None]
+"""Fills a new folder, and facts to keep in its manifest."""
+
+
+@dataclass
+class Run:
+    """The working folder of one recipe."""
+
+    folder: Path
+    recipe: Recipe
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Stage -> seconds its making took, this time or when it was made."""
+    redone: list[str] = field(default_factory=list)
+    """Stages that were made in this call."""
+
+    def stage(self, name: str, *, kind: str, needs: dict[str, Any], make: Make) -> Path:
+        """Give the stage's folder, made anew unless a whole one with the same ``needs`` is there."""
+        folder = self.folder / name
+        key = files.fingerprint({"code": CODE_SCHEMA, "needs": needs})
+        found = self._unchanged(folder, kind, key)
+        if found is not None:
+            self.seconds[name] = found
+            self.progress.say(f"{name}: unchanged")
+            return folder
+        facts: dict[str, Any] = {"key": key}
+        started = time.monotonic()
+        with files.saving(folder, kind=kind, facts=facts) as beside:
+            make(beside, facts)
+            facts["seconds"] = round(time.monotonic() - started, 2)
+        self.seconds[name] = facts["seconds"]
+        self.redone.append(name)
+        self.progress.say(f"{name}: done in {facts['seconds']:.1f} s")
+        return folder
+
+    def work(self, name: str) -> Path:
+        """Where a stage keeps what it needs to be resumed; not part of its result."""
+        return self.folder / "work" / name
+
+    def _unchanged(self, folder: Path, kind: str, key: str) -> float | None:
+        if not folder.exists():
+            return None
+        try:
+            manifest = files.read_manifest(folder)
+            if manifest.kind != kind or manifest.facts.get("key") != key:
+                return None
+            files.verify(folder, kind=kind)
+        except DamagedError as error:
+            self.progress.say(f"{error}; it is made again")
+            return None
+        except UserError:
+            return None
+        return float(manifest.facts.get("seconds", 0.0))
+
+
+def section(recipe: Recipe, *names: str) -> dict[str, Any]:
+    """The named sections as plain values, for a stage's needs."""
+    dump = recipe.model_dump(mode="json")
+    return {name: dump[name] for name in names}

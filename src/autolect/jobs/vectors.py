@@ -1,0 +1,72 @@
+"""corpus -> vectors: over token ids, to start the model, and over words, to look at."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autolect.core import bundle, files, registry
+from autolect.jobs.prepare import FIGURES, documents
+from autolect.jobs.stages import Run, section
+from autolect.text import segment
+from autolect.text.shards import open_store
+from autolect.text.tokenizer import NUM_SPECIAL
+from autolect.vectors.store import Learned, WordVectors
+
+SENTENCE = 5000
+"""Tokens that gensim sees as one sentence at most."""
+MIN_WORD_COUNT = 2
+
+
+def learn_vectors(run: Run, corpus: Path, tokens: Path) -> Path | None:
+    """Make the vectors folder of a run, or none where the recipe wants none."""
+    config = run.recipe.vectors
+    if config is None:
+        return None
+    kind: str = config.kind  # type: ignore[attr-defined]
+    learn = registry.load("vectors", kind).build
+    width: int = run.recipe.encoder.width  # type: ignore[attr-defined]
+    needs = {**section(run.recipe, "vectors", "seed"), "width": width, "tokens": bundle.digest(tokens)}
+    threads = len(os.sched_getaffinity(0))
+
+    def make(folder: Path, facts: dict[str, Any]) -> None:
+        figures = {}
+        known = files.read_json(corpus / FIGURES)["language"]
+        for name, texts, least in (
+            ("tokens", _token_sentences(tokens), 1),
+            ("words", _word_sentences(corpus, known), MIN_WORD_COUNT),
+        ):
+            run.progress.say(f"vectors: {kind} over {name}")
+            learned: Learned = learn(
+                texts, config=config, width=width, seed=run.recipe.seed, threads=threads, min_count=least
+            )
+            WordVectors(learned.keys, learned.matrix, learned.counts).save(folder, name=name)
+            figures[name] = {"keys": len(learned.keys), "tokens": int(learned.counts.sum())}
+        files.save_json(folder / "vectors.json", {"kind": kind, "width": width, **figures})
+
+    return run.stage("vectors", kind="vectors", needs=needs, make=make)
+
+
+def token_matrix(folder: Path, *, vocab_size: int) -> NDArray[np.float32]:
+    """(V, D): the vector of each token id, zeros where there is none."""
+    vectors = WordVectors.load(folder, name="tokens")
+    matrix = np.zeros((vocab_size, vectors.matrix.shape[1]), dtype=np.float32)
+    matrix[[int(key) for key in vectors.keys]] = vectors.matrix
+    matrix[:NUM_SPECIAL] = 0.0
+    return matrix
+
+
+def _token_sentences(tokens: Path) -> list[list[str]]:
+    store = open_store(tokens, "train", length=SENTENCE)
+    return [[str(token) for token in store.sequence(place)] for place in range(len(store))]
+
+
+def _word_sentences(corpus: Path, language: str) -> list[list[str]]:
+    return [
+        [text[start:end].lower() for start, end in segment.words(text, language=language)]
+        for text in documents(corpus, "train")
+    ]

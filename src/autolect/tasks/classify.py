@@ -1,0 +1,196 @@
+"""One label a text: topic, sentiment, intent.
+
+in   [BOS] a fine film [EOS]      out  positive 0.93, negative 0.07
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from autolect.core import metrics
+from autolect.core.device import Device
+from autolect.core.errors import UserError
+from autolect.core.goal import Loss, Score, Tensors
+from autolect.core.results import Label
+from autolect.nn.heads import TextHead
+from autolect.nn.losses import tensors
+from autolect.nn.model import Model
+from autolect.tasks._common import DataConfig, hidden, over_rows
+from autolect.text.labelled import TextExample, read_texts
+from autolect.text.noise import padded
+from autolect.text.reading import Reader
+from autolect.text.tokenizer import PAD
+
+
+class ClassifyConfig(DataConfig):
+    """One label a text."""
+
+    kind: Literal["classify"] = "classify"
+    text_column: str | None = None
+    """Column of the text, by name or by number from 1; empty: found and shown."""
+    label_column: str | None = None
+    """Column of the label; empty: found and shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Texts as token ids, and their labels' numbers (-1: none)."""
+
+    ids: list[NDArray[np.int32]]
+    labels: NDArray[np.int64]
+    num_cut: int
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each row, specials counted."""
+        return np.array([len(ids) + 2 for ids in self.ids], dtype=np.int64)
+
+
+class Classify:
+    """Softmax over labels from the mean and maximum of the encoder's states."""
+
+    BASELINES: ClassVar[tuple[str, ...]] = ("majority", "tfidf")
+    MEASURE: ClassVar[str] = "accuracy"
+    SPACE: ClassVar[dict[str, Any]] = {
+        "finetune.rate": [3e-4, 3e-3, "log"],
+        "task.dropout": [0.1, 0.6],
+        "task.hide": [0.0, 0.4],
+    }
+
+    def __init__(self, config: ClassifyConfig, *, labels: tuple[str, ...]) -> None:
+        self.config, self.labels = config, labels
+        self._number = {label: number for number, label in enumerate(labels)}
+
+    @staticmethod
+    def read(path: Path, config: ClassifyConfig) -> tuple[TextExample, ...]:
+        """The examples of a file."""
+        return read_texts(
+            path, text_column=config.text_column, label_column=config.label_column
+        ).examples
+
+    @staticmethod
+    def find_labels(examples: Sequence[TextExample]) -> tuple[str, ...]:
+        """The labels to choose from."""
+        labels = tuple(sorted({example.label for example in examples}))
+        if len(labels) < 2:
+            raise UserError(
+                f"every example has the label {labels[0]!r}",
+                where="task.train",
+                fix="give examples of at least two labels, or name task.label_column",
+            )
+        return labels
+
+    @staticmethod
+    def unlabelled(texts: Sequence[str]) -> list[TextExample]:
+        """Texts as examples to answer."""
+        return [TextExample(text=text, label="", where="") for text in texts]
+
+    def head(self, width: int) -> nn.Module:
+        """What is put on the encoder."""
+        return TextHead(width, num_labels=len(self.labels), dropout=self.config.dropout)
+
+    def rows(self, examples: Sequence[TextExample], reader: Reader, *, length: int) -> Rows:
+        """Read examples; of a text longer than ``length`` tokens the beginning is used."""
+        found = [one.ids for one in reader.read([example.text for example in examples])]
+        return Rows(
+            ids=[ids[: length - 2] for ids in found],
+            labels=np.array([self._number.get(e.label, -1) for e in examples], dtype=np.int64),
+            num_cut=sum(len(ids) > length - 2 for ids in found),
+        )
+
+    def collate(
+        self, rows: Rows, chosen: NDArray[np.int64], length: int, draw: np.random.Generator | None
+    ) -> Tensors:
+        """tokens, keep (B,T), labels (B,); with ``draw`` some tokens are hidden."""
+        ids = padded([rows.ids[row] for row in chosen], length)
+        tokens = ids if draw is None else hidden(ids, self.config.hide, draw)
+        return tensors(tokens=tokens, keep=ids != PAD, labels=rows.labels[chosen])
+
+    def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
+        """Cross-entropy of the labels."""
+        scores = self._scores(model, head, batch)
+        total = F.cross_entropy(scores.float(), batch["labels"], reduction="sum")
+        return Loss(total, len(scores))
+
+    def answers(
+        self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device
+    ) -> list[Label]:
+        """One label a row."""
+
+        def answer(batch: Tensors) -> list[Label]:
+            shares = self._scores(model, head, batch).float().softmax(dim=-1).cpu().tolist()
+            return [self._label(share) for share in shares]
+
+        return over_rows(
+            rows.lengths,
+            collate=lambda chosen, length: self.collate(rows, chosen, length, None),
+            answer=answer,
+            network=network,
+            device=device,
+        )
+
+    @staticmethod
+    def raw(answer: Label) -> str:
+        """What a baseline would have answered."""
+        return answer.label
+
+    @staticmethod
+    def gold(example: TextExample) -> str:
+        """What is right."""
+        return example.label
+
+    def score(self, examples: Sequence[TextExample], answers: Sequence[Label]) -> Score:
+        """Accuracy decides; the loss breaks ties."""
+        right = [a.label == e.label for a, e in zip(answers, examples, strict=True)]
+        chances = [
+            max(a.probabilities.get(e.label, 0.0), 1e-9)
+            for a, e in zip(answers, examples, strict=True)
+        ]
+        loss = float(-np.log(chances).mean())
+        accuracy = float(np.mean(right))
+        return Score(value=accuracy - loss / 1000, figures={"accuracy": accuracy, "loss": loss})
+
+    def measure(self, gold: Sequence[str], predicted: Sequence[str], *, seed: int) -> dict[str, Any]:
+        """Accuracy with its interval, macro F1, one row a label and the confusion matrix."""
+        labels = tuple(sorted({*self.labels, *gold, *predicted}))
+        number = {label: place for place, label in enumerate(labels)}
+        right = np.array([g == p for g, p in zip(gold, predicted, strict=True)], dtype=float)
+        matrix = metrics.confusion(
+            [number[g] for g in gold], [number[p] for p in predicted], len(labels)
+        )
+        interval = metrics.bootstrap(right, metrics.mean_score, seed=seed)
+        return {
+            "score": float(right.mean()),
+            "low": interval.low,
+            "high": interval.high,
+            "macro_f1": metrics.macro_f1(matrix),
+            "per_label": [
+                [row.label, row.precision, row.recall, row.f1, row.support]
+                for row in metrics.per_label(matrix, labels)
+            ],
+            "labels": list(labels),
+            "confusion": matrix.tolist(),
+        }
+
+    def _scores(self, model: Model, head: nn.Module, batch: Tensors) -> Tensor:
+        scores: Tensor = head(model.encode(batch["tokens"], batch["keep"]), batch["keep"])
+        return scores
+
+    def _label(self, shares: list[float]) -> Label:
+        best = int(np.argmax(shares))
+        return Label(
+            label=self.labels[best],
+            probability=shares[best],
+            probabilities=dict(zip(self.labels, shares, strict=True)),
+        )
+
+
+PLUGIN, CONFIG = Classify, ClassifyConfig

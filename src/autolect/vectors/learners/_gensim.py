@@ -1,0 +1,113 @@
+"""What the gensim learners share: settings, the way text goes in, and the way vectors come out."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from autolect.core.config import Section
+from autolect.core.errors import UserError
+from autolect.vectors.store import Learned
+
+TOKENS = 20_000_000
+"""Tokens that are seen in all epochs together, where ``epochs`` is left open: about a minute of
+skip-gram on one thread."""
+FEWEST, MOST = 5, 30
+"""Bounds of the epochs that are chosen."""
+_LONGEST = 10_000
+
+
+class GensimConfig(Section):
+    """Settings that word2vec and fastText have in common."""
+
+    window: int = Field(default=5, ge=1, le=100)
+    """Largest distance of a context word; each word draws its own between 1 and this."""
+    epochs: int | None = Field(default=None, ge=1, le=1000)
+    """Passes over the text; empty: as many as see 20 million tokens, between 5 and 30. Little text needs
+    more: on 241 k English words WordSim-353 gave 0.12 after 5 passes, 0.19 after 15, 0.31 after 30."""
+    negative: int = Field(default=5, ge=1, le=100)
+    """Noise words drawn for each pair (Mikolov 2013, arXiv:1310.4546)."""
+    subsample: float = Field(default=1e-3, ge=0, le=1)
+    """Words with a larger share of the text are skipped at random; 0 skips none."""
+    alpha: float = Field(default=0.025, gt=0, le=1)
+    """Learning rate at the start; it falls to a thousandth in a straight line."""
+
+
+class Sentences:
+    """Sequences as gensim wants them: blank tokens left out, none longer than it reads.
+
+    gensim drops what lies behind the ten thousandth token of a sequence, and a blank token would make
+    its text format unreadable (issue 2795).
+    """
+
+    def __init__(self, sequences: Sequence[Sequence[str]]) -> None:
+        self._sequences = sequences
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for sequence in self._sequences:
+            kept = [token for token in sequence if token and not token.isspace()]
+            for start in range(0, len(kept), _LONGEST):
+                yield kept[start : start + _LONGEST]
+
+
+def learn(
+    make: Callable[[dict[str, Any]], Any],
+    sequences: Sequence[Sequence[str]],
+    *,
+    config: GensimConfig,
+    width: int,
+    seed: int,
+    threads: int,
+    min_count: int,
+) -> Learned:
+    """Train the model that ``make`` builds from gensim's settings.
+
+    With one thread, the same sequences and seed give the same vectors. Raises UserError when no token
+    occurs ``min_count`` times.
+    """
+    sentences = Sentences(sequences)
+    settings = {
+        "vector_size": width,
+        "window": config.window,
+        "negative": config.negative,
+        "sample": config.subsample,
+        "alpha": config.alpha,
+        "min_alpha": config.alpha / 1000,
+        "min_count": min_count,
+        "seed": seed,
+        "workers": threads,
+        "hashfxn": _stable_hash,
+    }
+    model = make(settings)
+    model.build_vocab(sentences)
+    if not len(model.wv):
+        raise UserError(
+            f"no word occurs {min_count} times, so there is nothing to learn vectors from",
+            where="vectors",
+            fix="give more text under corpus.files, or set vectors.kind to none",
+        )
+    epochs = config.epochs or _epochs(model.corpus_total_words)
+    model.train(
+        sentences,
+        total_examples=model.corpus_count,
+        total_words=model.corpus_total_words,
+        epochs=epochs,
+    )
+    keys = list(model.wv.index_to_key)
+    counts = np.array([model.wv.get_vecattr(key, "count") for key in keys], np.int64)
+    matrix = np.array(model.wv.vectors, np.float32)
+    assert np.isfinite(matrix).all(), "the vectors diverged"
+    return Learned(keys=keys, matrix=matrix, counts=counts)
+
+
+def _epochs(tokens: int) -> int:
+    return min(max(TOKENS // max(tokens, 1), FEWEST), MOST)
+
+
+def _stable_hash(text: str) -> int:
+    """Python's own hash of a string differs from one process to the next."""
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))

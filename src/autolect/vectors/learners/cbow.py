@@ -1,0 +1,46 @@
+"""Continuous bag of words (Mikolov 2013, arXiv:1301.3781): the neighbours together predict a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from autolect.vectors.learners import _gensim
+from autolect.vectors.store import Learned
+
+
+class CbowConfig(_gensim.GensimConfig):
+    """Settings of the continuous bag of words, which is several times faster than skip-gram."""
+
+    kind: Literal["cbow"] = "cbow"
+    """Name of the learner."""
+
+
+def learn(
+    sequences: Sequence[Sequence[str]],
+    *,
+    config: CbowConfig,
+    width: int,
+    seed: int,
+    threads: int,
+    min_count: int,
+) -> Learned:
+    """Learn vectors of ``width`` numbers from sequences of tokens; see `_gensim.learn`."""
+    return _gensim.learn(
+        _model,
+        sequences,
+        config=config,
+        width=width,
+        seed=seed,
+        threads=threads,
+        min_count=min_count,
+    )
+
+
+def _model(settings: dict[str, Any]) -> Any:
+    from gensim.models import Word2Vec
+
+    return Word2Vec(sg=0, **settings)
+
+
+PLUGIN, CONFIG = learn, CbowConfig

@@ -1,0 +1,46 @@
+"""Skip-gram with negative sampling (Mikolov 2013, arXiv:1310.4546): a word predicts its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from autolect.vectors.learners import _gensim
+from autolect.vectors.store import Learned
+
+
+class SkipgramConfig(_gensim.GensimConfig):
+    """Settings of skip-gram, the better choice for little text and rare words."""
+
+    kind: Literal["skipgram"] = "skipgram"
+    """Name of the learner."""
+
+
+def learn(
+    sequences: Sequence[Sequence[str]],
+    *,
+    config: SkipgramConfig,
+    width: int,
+    seed: int,
+    threads: int,
+    min_count: int,
+) -> Learned:
+    """Learn vectors of ``width`` numbers from sequences of tokens; see `_gensim.learn`."""
+    return _gensim.learn(
+        _model,
+        sequences,
+        config=config,
+        width=width,
+        seed=seed,
+        threads=threads,
+        min_count=min_count,
+    )
+
+
+def _model(settings: dict[str, Any]) -> Any:
+    from gensim.models import Word2Vec
+
+    return Word2Vec(sg=1, **settings)
+
+
+PLUGIN, CONFIG = learn, SkipgramConfig

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from autolect.text import dedup
+from autolect.text.dedup import Deduplicator
+
+
+def words(rng: random.Random, count: int) -> list[str]:
+    return ["".join(rng.choices("abcdefghij", k=rng.randint(2, 8))) for _ in range(count)]
+
+
+def chinese(rng: random.Random, count: int) -> str:
+    return "".join(chr(rng.randint(0x4E00, 0x9000)) for _ in range(count))
+
+
+def near() -> Deduplicator:
+    return Deduplicator("near")
+
+
+def test_case_and_blanks_make_no_difference() -> None:
+    seen = Deduplicator("exact")
+    assert [seen.check(text) for text in ("One  two\n", " one TWO", "one two three")] == [
+        "new",
+        "exact",
+        "new",
+    ]
+
+
+def test_none_finds_nothing() -> None:
+    seen = Deduplicator("none")
+    assert [seen.check("same") for _ in range(3)] == ["new"] * 3
+
+
+def test_exact_does_not_look_for_near_ones() -> None:
+    text = " ".join(words(random.Random(0), 200))
+    seen = Deduplicator("exact")
+    assert [seen.check(text), seen.check(text + " more")] == ["new", "new"]
+
+
+def test_a_changed_word_is_near_and_an_exact_copy_is_exact() -> None:
+    base = words(random.Random(0), 200)
+    seen = near()
+    assert seen.check(" ".join(base)) == "new"
+    base[100] = "changed"
+    assert seen.check(" ".join(base)) == "near"
+    assert seen.check(" ".join(base)) == "exact"
+
+
+def test_chinese_is_compared_by_characters() -> None:
+    text = chinese(random.Random(0), 400)
+    seen = near()
+    assert [seen.check(text), seen.check(text[:200] + "改" + text[201:])] == ["new", "near"]
+    assert seen.check(chinese(random.Random(1), 400)) == "new"
+
+
+def test_short_texts_are_only_compared_exactly() -> None:
+    seen = near()
+    assert [seen.check("a" * 48), seen.check("a" * 49), seen.check("a" * 48)] == ["new", "new", "exact"]
+
+
+def shared(rng: random.Random, share: float) -> tuple[str, str]:
+    """Two texts of random characters whose shingle sets overlap by about the share given."""
+    size = 1000
+    common = round(size * 2 * share / (1 + share))
+    start = chinese(rng, common)
+    return start + chinese(rng, size - common), start + chinese(rng, size - common)
+
+
+@pytest.mark.parametrize(
+    ("share", "low", "high"), [(0.95, 0.97, 1), (0.9, 0.85, 1), (0.75, 0, 0.1), (0.5, 0, 0)]
+)
+def test_pairs_are_near_from_the_threshold_on(share: float, low: float, high: float) -> None:
+    rng = random.Random(7)
+    seen = near()
+    pairs = [shared(rng, share) for _ in range(150)]
+    assert all(seen.check(one) == "new" for one, _ in pairs)
+    found = sum(seen.check(other) == "near" for _, other in pairs) / len(pairs)
+    assert low <= found <= high
+
+
+def test_nothing_is_forgotten_when_the_table_grows() -> None:
+    rng = random.Random(3)
+    texts = [chinese(rng, 120) for _ in range(1500)]
+    seen = near()
+    assert all(seen.check(text) == "new" for text in texts)
+    changed = [text[:-1] + "改" for text in texts]
+    assert sum(seen.check(text) == "near" for text in changed) > 0.97 * len(texts)
+
+
+def test_long_texts_are_compared_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dedup, "_BLOCK", 512)
+    rng = random.Random(5)
+    text = chinese(rng, 5000)
+    seen = near()
+    assert [seen.check(text), seen.check(text + chinese(rng, 50)), seen.check(text[:2000])] == [
+        "new",
+        "near",
+        "new",
+    ]
+
+
+def test_the_same_stream_gives_the_same_verdicts() -> None:
+    rng = random.Random(2)
+    texts = [part for _ in range(60) for part in shared(rng, 0.85)]
+    runs = []
+    for _ in range(2):
+        seen = near()
+        runs.append([seen.check(text) for text in texts])
+    assert runs[0] == runs[1]
+
+
+def test_equal_pieces_hash_alike_wherever_they_stand() -> None:
+    hashes = dedup._Shingles()._hashes("abcde-x-abcde", in_words=False)
+    assert hashes[0] == hashes[8]
+    assert len(np.unique(hashes)) == len(hashes) - 1
+
+
+def test_the_description_names_what_verdicts_depend_on() -> None:
+    told = near().describe()
+    assert told["mode"] == "near"
+    assert told["threshold"] == 0.85
+    assert isinstance(told["rensa"], str)
+    assert Deduplicator("none").describe() == {"mode": "none"}

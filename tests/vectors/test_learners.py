@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from functools import cache
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from autolect.core import registry
+from autolect.core.errors import UserError
+from autolect.vectors.learners import _gensim
+from autolect.vectors.store import Learned, WordVectors
+
+NAMES = registry.names("vectors")
+
+
+@cache
+def sequences() -> list[list[str]]:
+    """Animals stand with animal verbs, foods with food verbs."""
+    chance = random.Random(0)
+    topics = (
+        ["cat", "dog", "horse", "cow", "runs", "barks", "sleeps"],
+        ["bread", "soup", "rice", "cheese", "boils", "bakes", "fries"],
+    )
+    return [chance.choices(topics[number % 2], k=8) for number in range(600)]
+
+
+def learn(name: str, texts: list[list[str]] | None = None, *, seed: int = 1, min_count: int = 1) -> Learned:
+    plugin = registry.load("vectors", name)
+    small = {"buckets": 500} if name == "fasttext" else {}
+    config = plugin.config.model_validate({"epochs": 8, "subsample": 0, **small})
+    learned = plugin.build(
+        sequences() if texts is None else texts,
+        config=config,
+        width=12,
+        seed=seed,
+        threads=1,
+        min_count=min_count,
+    )
+    assert isinstance(learned, Learned)
+    return learned
+
+
+def test_the_three_learners_are_found() -> None:
+    assert {"skipgram", "cbow", "fasttext"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_words_of_one_topic_become_neighbours(name: str) -> None:
+    learned = learn(name)
+    vectors = WordVectors(keys=learned.keys, matrix=learned.matrix, counts=learned.counts)
+    near = {neighbour.word for neighbour in vectors.neighbours("cat", count=6)}
+    assert near == {"dog", "horse", "cow", "runs", "barks", "sleeps"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_keys_counts_and_rows_belong_together(name: str) -> None:
+    learned = learn(name)
+    assert learned.matrix.shape == (14, 12)
+    assert learned.matrix.dtype == np.float32
+    assert learned.counts.dtype == np.int64
+    truth = {key: sum(text.count(key) for text in sequences()) for key in learned.keys}
+    assert dict(zip(learned.keys, learned.counts.tolist(), strict=True)) == truth
+    assert learned.counts.tolist() == sorted(truth.values(), reverse=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_seed_gives_one_result(name: str) -> None:
+    one, same, other = learn(name), learn(name), learn(name, seed=2)
+    assert one.keys == same.keys
+    assert np.array_equal(one.matrix, same.matrix)
+    assert not np.array_equal(one.matrix, other.matrix)
+
+
+def test_vectors_do_not_depend_on_the_hashes_of_a_process() -> None:
+    program = (
+        "from autolect.vectors.learners.skipgram import PLUGIN, CONFIG\n"
+        "found = PLUGIN([list('abcab')] * 50, config=CONFIG(epochs=2), width=8, seed=3, threads=1,"
+        " min_count=1)\n"
+        "print(found.keys, found.matrix.tobytes().hex())\n"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": number, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for number in ("1", "2")
+    }
+    assert len(outputs) == 1
+    assert outputs != {""}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rare_words_get_no_vector(name: str) -> None:
+    learned = learn(name, [*sequences(), ["cat", "hapax"]], min_count=2)
+    assert "hapax" not in learned.keys
+    assert "cat" in learned.keys
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("texts", [[], [[]], [[" ", "\n", ""]], [["one", "two"]]])
+def test_text_without_a_frequent_word_is_refused(name: str, texts: list[list[str]]) -> None:
+    with pytest.raises(UserError, match="no word occurs 2 times"):
+        learn(name, texts, min_count=2)
+
+
+def test_blank_tokens_get_no_vector() -> None:
+    blanks = ["\n", " ", "\u3000", ""]
+    learned = learn("skipgram", [[*text, *blanks] for text in sequences()])
+    assert len(learned.keys) == 14
+
+
+def test_nothing_behind_the_ten_thousandth_token_is_lost() -> None:
+    learned = learn("cbow", [["a", "b"] * 12_500])
+    assert dict(zip(learned.keys, learned.counts.tolist(), strict=True)) == {"a": 12_500, "b": 12_500}
+    parts = list(_gensim.Sentences([["a", "b"] * 12_500]))
+    assert [len(part) for part in parts] == [10_000, 10_000, 5_000]
+
+
+@pytest.mark.parametrize(("tokens", "epochs"), [(1, 30), (1_000_000, 20), (100_000_000, 5)])
+def test_little_text_gets_more_passes(tokens: int, epochs: int) -> None:
+    assert _gensim._epochs(tokens) == epochs
+
+
+def test_ngrams_in_the_wrong_order_are_refused() -> None:
+    with pytest.raises(ValidationError, match="shortest 6 is above longest 5"):
+        registry.load("vectors", "fasttext").config.model_validate({"shortest": 6})
