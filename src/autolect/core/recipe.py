@@ -242,9 +242,13 @@ def _anchored(table: Table, folder: Path) -> Table:
         part = table.get(section)
         for key in keys if isinstance(part, dict) else ():
             if isinstance(part.get(key), str):
-                part[key] = str(folder.resolve() / part[key])
+                part[key] = _absolute(folder, part[key])
             elif isinstance(part.get(key), list):
-                part[key] = [str(folder.resolve() / str(item)) for item in part[key]]
+                part[key] = [_absolute(folder, str(item)) for item in part[key]]
     if isinstance(table.get("start"), str):
-        table["start"] = str(folder.resolve() / table["start"])
+        table["start"] = _absolute(folder, table["start"])
     return table
+
+
+def _absolute(folder: Path, name: str) -> str:
+    return os.path.normpath(folder.resolve() / name)

@@ -104,6 +104,8 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
     clashes = conflicts(train)
     if clashes:
         progress.say(f"{len(clashes)} text(s) of train carry different labels, first {clashes[0].where}")
+    if not parts.valid or not parts.test:
+        raise UserError("too few examples to keep some for valid and test", where="task.train")
     labels = plugin.find_labels(train)
     _warn_unseen(labels, parts, plugin, progress)
     return Data(
@@ -221,11 +223,8 @@ def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: P
 
 def _warn_unseen(labels: tuple[str, ...], parts: Parts[Any], plugin: Any, progress: Progress) -> None:
     for name in ("valid", "test"):
-        found = {
-            label
-            for example in getattr(parts, name)
-            for label in ([g] if isinstance(g := plugin.gold(example), str) else g)
-        }
+        golds = [plugin.gold(example) for example in getattr(parts, name)]
+        found = {label for gold in golds for label in ([gold] if isinstance(gold, str) else gold)}
         unseen = sorted(found - set(labels))
         if unseen:
             progress.say(

@@ -44,7 +44,8 @@ def learn_vectors(run: Run, corpus: Path, tokens: Path) -> Path | None:
             learned: Learned = learn(
                 texts, config=config, width=width, seed=run.recipe.seed, threads=threads, min_count=least
             )
-            WordVectors(learned.keys, learned.matrix, learned.counts).save(folder, name=name)
+            vectors = WordVectors(keys=learned.keys, matrix=learned.matrix, counts=learned.counts)
+            vectors.save(folder, name=name)
             figures[name] = {"keys": len(learned.keys), "tokens": int(learned.counts.sum())}
         files.save_json(folder / "vectors.json", {"kind": kind, "width": width, **figures})
 

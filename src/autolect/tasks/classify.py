@@ -166,7 +166,7 @@ class Classify:
         matrix = metrics.confusion(
             [number[g] for g in gold], [number[p] for p in predicted], len(labels)
         )
-        interval = metrics.bootstrap(right, metrics.mean_score, seed=seed)
+        interval = metrics.bootstrap(metrics.mean_score, right, seed=seed)
         return {
             "score": float(right.mean()),
             "low": interval.low,

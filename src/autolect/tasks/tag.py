@@ -222,7 +222,7 @@ class Tag:
         if self.entities:
             score = metrics.entity_f1(gold, predicted)
             counts = metrics.entity_counts(gold, predicted).astype(float)
-            interval = metrics.bootstrap(counts, metrics.f1_score, seed=seed)
+            interval = metrics.bootstrap(metrics.f1_score, counts, seed=seed)
             rows = score.per_label
             value = score.f1
         else:
@@ -230,7 +230,7 @@ class Tag:
             number = {label: place for place, label in enumerate(labels)}
             flat = [[number.get(t, 0) for tags in side for t in tags] for side in (gold, predicted)]
             right = np.array([a == b for a, b in zip(*flat, strict=True)], dtype=float)
-            interval = metrics.bootstrap(right, metrics.mean_score, seed=seed)
+            interval = metrics.bootstrap(metrics.mean_score, right, seed=seed)
             rows = metrics.per_label(metrics.confusion(*flat, len(labels)), labels)
             value = accuracy
         return {

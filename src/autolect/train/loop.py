@@ -170,7 +170,7 @@ class _Loop:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        mean = float(loss.total) / max(1, loss.targets)
+        mean = loss.total.item() / max(1, loss.targets)
         if math.isfinite(mean) and bool(torch.isfinite(norm)):
             self.optimizer.step()
             self._bad_steps = 0
@@ -180,7 +180,7 @@ class _Loop:
         state.tokens += int(self.batches.lengths[self.batches.at(state.step).rows].sum())
         state.step += 1
         record = {"step": state.step, "loss": mean, "rate": rate, "norm": float(norm)}
-        record |= {name: float(total) / max(1, n) for name, (total, n) in loss.parts.items()}
+        record |= {name: total.item() / max(1, n) for name, (total, n) in loss.parts.items()}
         return record | {"tokens": state.tokens, "seconds": round(state.seconds, 3)}
 
     def report(self, record: dict[str, Any]) -> None:

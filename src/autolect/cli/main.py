@@ -1,0 +1,140 @@
+"""The command line: one verb a file, errors a person can act on, and nothing heavy before it is needed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+import autolect
+from autolect.cli import arguments, doctor, init, neighbours, run, serve, show, texts, verify
+from autolect.cli.options import Voice
+from autolect.core.errors import UserError
+
+OK, BUG, USER, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+"""Exit statuses; the last two are those of SIGINT and SIGTERM."""
+
+_EVERYWHERE = "Everywhere: --json, --quiet, --debug; `autolect --help` explains them."
+_VERBS = {
+    "The way of the text": (
+        ("init", init.init),
+        ("run", run.run),
+        ("prepare", run.prepare),
+        ("vectors", run.vectors),
+        ("pretrain", run.pretrain),
+        ("finetune", run.finetune),
+        ("search", run.search),
+        ("evaluate", run.evaluate),
+    ),
+    "Use of a model": (
+        ("fill", texts.fill),
+        ("encode", texts.encode),
+        ("reconstruct", texts.reconstruct),
+        ("generate", texts.generate),
+        ("predict", texts.predict),
+        ("neighbours", neighbours.neighbours),
+        ("serve", serve.serve),
+    ),
+    "Care": (("verify", verify.verify), ("doctor", doctor.doctor)),
+}
+
+
+class Terminated(SystemExit):
+    """SIGTERM arrived; raised in the main thread, so that everything open is closed."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its status."""
+    words = arguments.arrange(sys.argv[1:] if argv is None else argv)
+    sys.exit(_run(words))
+
+
+def _run(words: list[str]) -> int:
+    debug = "--debug" in words[: words.index("--") if "--" in words else None]
+    verb = next((word for word in words if word not in arguments.EVERYWHERE), "")
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = _app()(words or ["--help"], prog_name="autolect", standalone_mode=False)
+    except UserError as error:
+        show.tell(show.error(error))
+        status = USER
+        if debug:
+            traceback.print_exc()
+    except TyperException as error:
+        fix = f"`autolect {verb} --help` shows how" if verb in _names() else "`autolect --help` lists the verbs"
+        show.tell(show.error(UserError(error.format_message(), fix=fix)))
+        status = USER
+    except Terminated:
+        status = TERMINATED
+    except (KeyboardInterrupt, Abort):
+        status = INTERRUPTED
+    except Exception as error:
+        _tell_bug(error, debug=debug)
+        status = BUG
+    if status in (INTERRUPTED, TERMINATED):
+        again = "; the same command continues where it stopped" if verb in run.RESUMABLE else ""
+        show.tell(f"stopped{again}")
+    return status if isinstance(status, int) else OK
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(
+        name="autolect",
+        help="Turn a folder of text into a language model that you understand, control and can deploy.",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    )
+    app.callback()(_everywhere)
+    for panel, verbs in _VERBS.items():
+        for name, verb in verbs:
+            app.command(name, rich_help_panel=panel, epilog=_EVERYWHERE)(verb)
+    return app
+
+
+def _everywhere(
+    ctx: typer.Context,
+    json: Annotated[
+        bool, typer.Option("--json", help="Answer in JSON, one value a line. May stand anywhere.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress, only the result. May stand anywhere.")
+    ] = False,
+    debug: Annotated[  # noqa: ARG001 (read before Typer starts, so that its own errors are covered)
+        bool, typer.Option("--debug", help="Show the traceback of an error. May stand anywhere.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=lambda asked: _version(asked), is_eager=True, help="Show it.")
+    ] = False,  # noqa: ARG001 (its callback has answered already)
+) -> None:
+    ctx.obj = Voice(json=json, quiet=quiet)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        show.write(f"autolect {autolect.__version__}")
+        raise typer.Exit
+
+
+def _names() -> frozenset[str]:
+    return frozenset(name for verbs in _VERBS.values() for name, _ in verbs)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated(TERMINATED)
+
+
+def _tell_bug(error: Exception, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    show.tell(f"{show.paint('this is a bug in autolect:', 'red', stream=sys.stderr)} "
+              f"{type(error).__name__}: {show.safe(str(error))}")
+    if not debug:
+        show.tell("  --debug shows where it happened; please report that")

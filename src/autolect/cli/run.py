@@ -1,0 +1,152 @@
+"""Verbs that walk the way of a recipe: run, and its beginnings up to a stage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autolect.cli import options, progress, show
+from autolect.core.errors import UserError
+
+if TYPE_CHECKING:
+    from autolect.core.recipe import Recipe
+    from autolect.jobs.run import Summary
+
+RESUMABLE = ("run", "prepare", "vectors", "pretrain", "finetune", "search", "evaluate")
+"""Verbs that go on where they were stopped."""
+
+
+def run(
+    ctx: typer.Context,
+    recipe: options.RecipeFile,
+    assignments: options.Assignments = None,
+    out: options.Out = None,
+) -> None:
+    """Walk the whole way of a recipe: files to a measured, servable model and its report."""
+    _walk(ctx, _read(recipe, assignments), out=out, until="report")
+
+
+def prepare(
+    ctx: typer.Context,
+    recipe: options.RecipeFile,
+    assignments: options.Assignments = None,
+    out: options.Out = None,
+) -> None:
+    """Read, clean, deduplicate and split the text, and tokenize it."""
+    _walk(ctx, _read(recipe, assignments), out=out, until="tokens")
+
+
+def vectors(
+    ctx: typer.Context,
+    recipe: options.RecipeFile,
+    assignments: options.Assignments = None,
+    out: options.Out = None,
+) -> None:
+    """Learn word vectors from the text."""
+    _walk(ctx, _read(recipe, assignments), out=out, until="vectors")
+
+
+def pretrain(
+    ctx: typer.Context,
+    recipe: options.RecipeFile,
+    assignments: options.Assignments = None,
+    out: options.Out = None,
+) -> None:
+    """Train encoder and decoder to reconstruct the text."""
+    _walk(ctx, _read(recipe, assignments), out=out, until="pretrained")
+
+
+def finetune(
+    ctx: typer.Context,
+    recipe: options.RecipeFile,
+    assignments: options.Assignments = None,
+    out: options.Out = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="BUNDLE", help="Start from this bundle instead of the text."),
+    ] = None,
+) -> None:
+    """Fine-tune the model for the recipe's task, with its search if it has one."""
+    chosen = _read(recipe, assignments) if start is None else _started(recipe, assignments, start)
+    _needs_task(chosen, recipe)
+    _walk(ctx, chosen, out=out, until="finetuned")
+
+
+def search(
+    ctx: typer.Context,
+    recipe: options.RecipeFile,
+    assignments: options.Assignments = None,
+    out: options.Out = None,
+) -> None:
+    """Fine-tune with a search for the best settings on the valid split."""
+    chosen = _read(recipe, assignments)
+    _needs_task(chosen, recipe)
+    if chosen.search is None:
+        fix = "add [search] to the recipe, or --set search.trials=8"
+        raise UserError("the recipe has no [search]", where=str(recipe), fix=fix)
+    _walk(ctx, chosen, out=out, until="finetuned")
+
+
+def evaluate(
+    ctx: typer.Context,
+    recipe: options.RecipeFile,
+    assignments: options.Assignments = None,
+    out: options.Out = None,
+) -> None:
+    """Measure the result once on the test split."""
+    _walk(ctx, _read(recipe, assignments), out=out, until="evaluation")
+
+
+def _read(path: Path, assignments: list[str] | None) -> Recipe:
+    from autolect.core import recipe
+
+    return recipe.read(path, overrides=assignments or [])
+
+
+def _started(path: Path, assignments: list[str] | None, start: Path) -> Recipe:
+    """The recipe with ``start`` in place of its corpus."""
+    from autolect.core import recipe
+
+    table = recipe.config.read_toml(path)
+    bundle = str(options.bundle_folder(start).resolve())
+    if "corpus" not in table:
+        return recipe.read(path, overrides=[*(assignments or []), f"start={json.dumps(bundle)}"])
+    resolved = recipe.to_table(recipe.read(path, overrides=assignments or []))
+    del resolved["corpus"]
+    return recipe.from_table({**resolved, "start": bundle}, where=str(path))
+
+
+def _needs_task(recipe: Recipe, path: Path) -> None:
+    if recipe.task is None:
+        fix = 'add [task] with kind = "classify" or "tag" and train = a file of examples'
+        raise UserError("the recipe has no [task]", where=str(path), fix=fix)
+
+
+def _walk(ctx: typer.Context, recipe: Recipe, *, out: Path | None, until: str) -> None:
+    voice = options.voice_of(ctx)
+    if out is None and Path(recipe.name).name != recipe.name:
+        raise UserError(f"{recipe.name!r} is no folder name", where="name", fix="use letters, or --out FOLDER")
+    from autolect.jobs import run as job
+
+    folder = Path("runs") / recipe.name if out is None else out
+    with progress.opened(quiet=voice.quiet) as told:
+        summary = job.run(recipe, folder=folder, progress=told, until=until)
+    if voice.json:
+        show.write(show.plain_json(summary.plain()))
+    else:
+        _show(summary)
+
+
+def _show(summary: Summary) -> None:
+    for one in summary.tables:
+        show.write()
+        show.write(show.paint(show.safe(one.title), "bold"))
+        show.write(show.table(one.rows, columns=one.columns))
+    show.write()
+    show.write(show.table(summary.rows))
+    if summary.command:
+        show.write()
+        show.write(f"next: {show.paint(show.safe(summary.command), 'cyan')}")

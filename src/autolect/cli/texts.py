@@ -1,0 +1,209 @@
+"""Verbs that ask a model about texts: fill, encode, reconstruct, generate, predict."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autolect.cli import options, show
+from autolect.core.errors import UserError
+
+if TYPE_CHECKING:
+    from autolect.core.results import Gap, Prediction, Span
+    from autolect.jobs.use import Lect
+
+BATCH = 32
+"""Texts that are answered together; more would only make the first answer late."""
+_SHOWN_NUMBERS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An answer: as facts for --json, as lines for a person."""
+
+    facts: dict[str, Any]
+    lines: list[str]
+
+
+Ask = Callable[["Lect", Sequence[str]], list[Shown]]
+
+
+def fill(
+    ctx: typer.Context,
+    bundle: options.Bundle,
+    text: options.Texts = None,
+    file: options.TextFile = None,
+    count: Annotated[int, typer.Option("--count", min=1, max=100, help="Candidates a gap.")] = 5,
+) -> None:
+    """Guess what stands at each [MASK] of a text."""
+
+    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
+        found = lect.fill(texts, count=count)
+        return [_filled(one, gaps) for one, gaps in zip(texts, found, strict=True)]
+
+    _answer(ctx, bundle, ask, text=text, file=file, ability="fill")
+
+
+def encode(
+    ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
+) -> None:
+    """Turn each text into its latent, K numbers; --json gives all of them."""
+
+    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
+        rows = [[float(number) for number in row] for row in lect.encode(texts)]
+        return [_encoded(one, row) for one, row in zip(texts, rows, strict=True)]
+
+    _answer(ctx, bundle, ask, text=text, file=file, ability="encode")
+
+
+def reconstruct(
+    ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
+) -> None:
+    """Rebuild each text from its latent alone, as the decoder reads it."""
+
+    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
+        return [
+            Shown(facts={"text": one, "reconstruction": again}, lines=[show.safe(again)])
+            for one, again in zip(texts, lect.reconstruct(texts), strict=True)
+        ]
+
+    _answer(ctx, bundle, ask, text=text, file=file, ability="reconstruct")
+
+
+def generate(
+    ctx: typer.Context,
+    bundle: options.Bundle,
+    text: options.Texts = None,
+    file: options.TextFile = None,
+    length: Annotated[int, typer.Option("--length", min=1, help="Tokens to add at most.")] = 32,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0, help="0 takes the likeliest token; higher is more varied.")
+    ] = 0.8,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same text.")] = 0,
+) -> None:
+    """Carry each text on."""
+
+    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
+        found = lect.generate(texts, length=length, temperature=temperature, seed=seed)
+        return [
+            Shown(facts={"text": one, "continuation": more}, lines=[show.safe(more)])
+            for one, more in zip(texts, found, strict=True)
+        ]
+
+    _answer(ctx, bundle, ask, text=text, file=file, ability="generate")
+
+
+def predict(
+    ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
+) -> None:
+    """Answer the task that the model was fine-tuned for: a label, or marked spans."""
+
+    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
+        return [_predicted(one, found) for one, found in zip(texts, lect.predict(texts), strict=True)]
+
+    _answer(ctx, bundle, ask, text=text, file=file, ability="predict")
+
+
+def marked(text: str, spans: Sequence[Span]) -> str:
+    """The text with each span as ``[New York](city)``, safe for a terminal."""
+    parts, at = [], 0
+    for span in sorted(spans, key=lambda one: one.start):
+        parts.append(show.safe(text[at : span.start]))
+        label = show.paint(show.safe(span.label), "cyan")
+        parts.append(f"[{show.paint(show.safe(text[span.start : span.end]), 'bold')}]({label})")
+        at = span.end
+    return "".join([*parts, show.safe(text[at:])])
+
+
+def _answer(
+    ctx: typer.Context, bundle: Path, ask: Ask, *, text: list[str] | None, file: Path | None, ability: str
+) -> None:
+    voice = options.voice_of(ctx)
+    folder = options.bundle_folder(bundle)
+    if text and file:
+        raise UserError("texts and --file are both given", where="--file", fix="keep one of them")
+    if file is not None and not file.is_file():
+        raise UserError("no such file", where=str(file), fix="check the name")
+    from autolect.jobs.use import load
+
+    lect = load(folder)
+    can = {"predict"} if lect.abilities & {"classify", "tag"} else set[str]()
+    if ability not in (can | lect.abilities):
+        known = ", ".join(sorted((can | lect.abilities) - {"classify", "tag"}))
+        raise UserError(f"this model cannot {ability}", where=str(folder), fix=f"it can {known}")
+    for texts in _batches(text or _lines(file)):
+        for one in ask(lect, texts):
+            for line in [show.plain_json(one.facts)] if voice.json else one.lines:
+                show.write(line)
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    # A person who types gets an answer after every line.
+    size = 1 if sys.stdin.isatty() else BATCH
+    source = iter(texts)
+    while batch := list(itertools.islice(source, size)):
+        yield batch
+
+
+def _lines(file: Path | None) -> Iterator[str]:
+    """Lines of a file or of standard input that are not blank; UserError with the line that is not UTF-8."""
+    if file is None and sys.stdin.isatty():
+        show.tell("one text a line, Ctrl-D ends")
+    with sys.stdin.buffer if file is None else file.open("rb") as stream:
+        for number, raw in enumerate(stream, start=1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                where = f"{'standard input' if file is None else file}:{number}"
+                what = f"byte {error.start + 1} of the line is not UTF-8"
+                raise UserError(what, where=where, fix="convert it to UTF-8") from None
+            if line.strip():
+                yield line
+
+
+def _filled(text: str, gaps: Sequence[Gap]) -> Shown:
+    facts = [
+        {
+            "start": gap.start,
+            "end": gap.end,
+            "candidates": [{"token": c.token, "probability": c.probability} for c in gap.candidates],
+        }
+        for gap in gaps
+    ]
+    lines = [show.safe(text)]
+    for gap in gaps:
+        found = "  ".join(f"{show.safe(c.token)} {c.probability:.2f}" for c in gap.candidates)
+        lines.append(f"  {gap.start}-{gap.end}  {found}")
+    return Shown(facts={"text": text, "gaps": facts}, lines=lines)
+
+
+def _encoded(text: str, numbers: list[float]) -> Shown:
+    first = " ".join(f"{number:+.3f}" for number in numbers[:_SHOWN_NUMBERS])
+    more = " ..." if len(numbers) > _SHOWN_NUMBERS else ""
+    line = f"{first}{more}  ({len(numbers)} numbers)  {show.safe(text)}"
+    return Shown(facts={"text": text, "latent": numbers}, lines=[line])
+
+
+def _predicted(text: str, found: Prediction) -> Shown:
+    from autolect.core.results import Label
+
+    if isinstance(found, Label):
+        facts: dict[str, Any] = {
+            "text": text,
+            "label": found.label,
+            "probability": found.probability,
+            "probabilities": dict(found.probabilities),
+        }
+        label = show.paint(show.safe(found.label), "bold")
+        return Shown(facts=facts, lines=[f"{label} {found.probability:.2f}  {show.safe(text)}"])
+    spans = [
+        {"start": s.start, "end": s.end, "label": s.label, "text": s.text, "probability": s.probability}
+        for s in found
+    ]
+    return Shown(facts={"text": text, "spans": spans}, lines=[marked(text, found)])

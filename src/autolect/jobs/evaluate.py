@@ -1,0 +1,118 @@
+"""bundle -> evaluation: the test examples, opened once, beside simple baselines on the same split."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from autolect.core import bundle, files, registry
+from autolect.core.device import choose, set_threads
+from autolect.jobs.finetune import Data, load_network, reader_of
+from autolect.jobs.stages import Run, section
+
+FILE = "evaluation.json"
+MOST_MISTAKES = 20
+
+
+def evaluate(run: Run, model: Path, data: Data) -> Path:
+    """Make the evaluation folder of a run."""
+    needs = {**section(run.recipe, "seed"), "model": bundle.digest(model), "data": data.hashes}
+
+    def make(folder: Path, facts: dict[str, Any]) -> None:
+        found = _Evaluation(run, model, data).measure()
+        facts["score"] = found["model"]["score"]
+        files.save_json(folder / FILE, found)
+
+    return run.stage("evaluation", kind="evaluation", needs=needs, make=make)
+
+
+class _Evaluation:
+    """One measurement on the test examples."""
+
+    def __init__(self, run: Run, model: Path, data: Data) -> None:
+        set_threads()
+        self.run, self.data, self.model = run, data, model
+        self.info = bundle.open_bundle(model)
+        self.network, self.task = load_network(model, self.info)
+        self.examples = data.parts.test
+        self.gold = [self.task.gold(example) for example in self.examples]
+
+    def measure(self) -> dict[str, Any]:
+        """The model's figures, the baselines', the worst mistakes, and what must be known of the data."""
+        reader = reader_of(self.model, self.info)
+        started = time.monotonic()
+        rows = self.task.rows(self.examples, reader, length=self.info.length)
+        device = choose("float32")
+        answers = self.task.answers(
+            self.network, self.network.model, self.network.head, rows, device
+        )
+        seconds = time.monotonic() - started
+        predicted = [self.task.raw(answer) for answer in answers]
+        figures = self.task.measure(self.gold, predicted, seed=self.run.recipe.seed)
+        parts = self.data.parts
+        return {
+            "task": self.info.task.kind if self.info.task else "",
+            "measure": self.task.MEASURE if getattr(self.task, "entities", True) else "accuracy",
+            "examples": {"train": len(parts.train), "valid": len(parts.valid), "test": len(parts.test)},
+            "test_texts_a_second": len(self.examples) / max(1e-9, seconds),
+            "num_cut": rows.num_cut,
+            "overlap": [
+                {"earlier": o.earlier, "later": o.later, "shared": o.num_shared}
+                for o in self.data.overlaps
+            ],
+            "conflicts": self.data.num_conflicts,
+            "model": figures,
+            "baselines": [self._baseline(name) for name in self.task.BASELINES],
+            "mistakes": self._mistakes(answers, predicted),
+        }
+
+    def _baseline(self, name: str) -> dict[str, Any]:
+        baseline = registry.load("baselines", name).build
+        self.run.progress.say(f"evaluation: {baseline.title} on the same split")
+        parts = self.data.parts
+        given = self.examples
+        if baseline.serves == "classify":
+            given = [example.text for example in given]
+        started = time.monotonic()
+        predicted = baseline.predict(
+            parts.train, parts.valid, given, language=self.info.language, seed=self.run.recipe.seed
+        )
+        figures = self.task.measure(self.gold, predicted, seed=self.run.recipe.seed)
+        kept = {key: figures[key] for key in ("score", "low", "high")}
+        return {"title": baseline.title, **kept, "seconds": round(time.monotonic() - started, 2)}
+
+    def _mistakes(self, answers: list[Any], predicted: list[Any]) -> list[dict[str, Any]]:
+        """Wrong answers, the most confident first."""
+        wrong = [
+            {
+                "text": example.text,
+                "where": Path(example.where).name,
+                "confidence": _confidence(answer),
+                **_sides(example, answer),
+            }
+            for example, answer, found, gold in zip(
+                self.examples, answers, predicted, self.gold, strict=True
+            )
+            if found != gold
+        ]
+        return sorted(wrong, key=lambda one: -one["confidence"])[:MOST_MISTAKES]
+
+
+def _confidence(answer: Any) -> float:
+    if hasattr(answer, "probability"):
+        return float(answer.probability)
+    return float(min(answer.probabilities, default=0.0))
+
+
+def _sides(example: Any, answer: Any) -> dict[str, Any]:
+    """Gold and predicted, as a label or as (start, end, label) spans."""
+    if hasattr(example, "label"):
+        return {"gold": example.label, "predicted": answer.label}
+    from autolect.core.metrics import entities
+
+    spans = [
+        [example.tokens[first][0], example.tokens[end - 1][1], label]
+        for first, end, label in sorted(entities(example.tags))
+    ]
+    return {"gold": spans, "predicted": [[s.start, s.end, s.label] for s in answer.spans]}

@@ -1,0 +1,165 @@
+"""Finetuning of a run: once with the recipe's settings, or a search over them on the valid examples."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+from autolect.core import bundle, config, files, recipe, registry
+from autolect.core.errors import UserError
+from autolect.core.goal import Score
+from autolect.core.recipe import Recipe
+from autolect.jobs.finetune import Data, train_task, write_task_bundle
+from autolect.jobs.stages import Run, section
+
+TRIALS = "trials.json"
+STARTUP_TRIALS = 3
+"""Trials that are drawn at random before TPE models them, and that are never pruned."""
+
+
+def finetune(run: Run, parent: Path, data: Data) -> Path:
+    """Make the finetuned bundle of a run; with [search] the best trial's model is the one that is kept."""
+    needs = section(run.recipe, "task", "finetune", "search", "seed", "name")
+    needs |= {"parent": bundle.digest(parent), "data": data.hashes}
+
+    def make(folder: Path, facts: dict[str, Any]) -> None:
+        work = run.work("finetuned")
+        if run.recipe.search is None:
+            goal, outcome = train_task(
+                run.recipe,
+                parent,
+                data,
+                progress=run.progress,
+                what="fine-tuning",
+                folder=work,
+                key=facts["key"],
+            )
+            write_task_bundle(folder, run.recipe, parent, data, goal, outcome)
+        else:
+            search = _Search(run, parent, data, work, key=facts["key"])
+            best = search.walk()
+            files.save_json(folder / TRIALS, search.trials())
+            for path in best.iterdir():
+                if path.name != files.MANIFEST:
+                    shutil.copyfile(path, folder / path.name)
+        shutil.rmtree(work, ignore_errors=True)
+
+    return run.stage("finetuned", kind=bundle.KIND, needs=needs, make=make)
+
+
+class _Search:
+    """Optuna's TPE on the valid examples, resumable from its SQLite file (Akiba 2019)."""
+
+    def __init__(self, run: Run, parent: Path, data: Data, work: Path, *, key: str) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.run, self.parent, self.data, self.work = run, parent, data, work
+        settings = run.recipe.search
+        assert settings is not None
+        self.settings = settings
+        task: Any = run.recipe.task
+        self.space = settings.space or registry.load("tasks", task.kind).build.SPACE
+        work.mkdir(parents=True, exist_ok=True)
+        self.study = optuna.create_study(
+            study_name=key,
+            storage=settings.storage or f"sqlite:///{work / 'search.db'}",
+            load_if_exists=True,
+            direction="maximize",
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=2),
+        )
+
+    def walk(self) -> Path:
+        """Run the trials that are missing; gives the folder of the best trial's bundle."""
+        import optuna
+
+        while (number := self._num_finished()) < self.settings.trials:
+            # One sampler a trial: what it draws follows from the seed and the trials before it,
+            # so a resumed search goes on as an uninterrupted one.
+            self.study.sampler = optuna.samplers.TPESampler(
+                seed=self.run.recipe.seed + 1000 * number, n_startup_trials=STARTUP_TRIALS
+            )
+            self.study.optimize(lambda trial, number=number: self._try(trial, number), n_trials=1)
+        try:
+            best = self.study.best_trial
+        except ValueError:
+            raise UserError("no trial came to an end", where="search", fix="widen search.space") from None
+        self.run.progress.say(
+            f"search: best of {self.settings.trials} trials is {best.value:.4f} with {best.params}"
+        )
+        return self.work / "best"
+
+    def _try(self, trial: Any, number: int) -> float:
+        chosen = {key: suggest(trial, key, values) for key, values in self.space.items()}
+        settings = with_values(self.run.recipe, chosen) if number else self.run.recipe
+        steps = iter(range(1_000_000))
+
+        def watch(_step: int, score: Score) -> None:
+            import optuna
+
+            trial.report(score.value, next(steps))
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        what = f"trial {number + 1} of {self.settings.trials}"
+        goal, outcome = train_task(
+            settings, self.parent, self.data, progress=self.run.progress, what=what, watch=watch
+        )
+        value = outcome.best.value
+        if value > self._best_so_far():
+            with files.saving(self.work / "best", kind=bundle.KIND, facts={"value": value}) as beside:
+                write_task_bundle(beside, settings, self.parent, self.data, goal, outcome)
+        return value
+
+    def _best_so_far(self) -> float:
+        try:
+            return float(files.read_manifest(self.work / "best").facts["value"])
+        except UserError:
+            return -math.inf
+
+    def _num_finished(self) -> int:
+        return sum(trial.state.is_finished() for trial in self.study.trials)
+
+    def trials(self) -> list[dict[str, Any]]:
+        """Every finished trial, for the report."""
+        return [
+            {
+                "number": trial.number + 1,
+                "value": trial.value,
+                "state": trial.state.name.lower(),
+                "params": trial.params,
+            }
+            for trial in self.study.trials
+            if trial.state.is_finished()
+        ]
+
+
+def suggest(trial: Any, key: str, values: Any) -> Any:
+    """One value of a search space's entry; UserError when the entry cannot be read."""
+    if isinstance(values, dict) and set(values) == {"choose"} and values["choose"]:
+        return trial.suggest_categorical(key, values["choose"])
+    if isinstance(values, list | tuple) and len(values) in (2, 3) and list(values[2:]) in ([], ["log"]):
+        low, high = values[:2]
+        if all(isinstance(one, int | float) for one in (low, high)) and low < high:
+            if isinstance(low, int) and isinstance(high, int):
+                return trial.suggest_int(key, low, high, log=len(values) == 3)
+            return trial.suggest_float(key, low, high, log=len(values) == 3)
+    raise UserError(
+        f"{values!r} is no range",
+        where=f"search.space.{key}",
+        fix='write [low, high], [low, high, "log"] or { choose = [...] }',
+    )
+
+
+def with_values(base: Recipe, values: dict[str, Any]) -> Recipe:
+    """A recipe with some keys set anew."""
+    table = recipe.to_table(base)
+    for key, value in values.items():
+        layer: Any = value
+        for part in reversed(key.split(".")):
+            layer = {part: layer}
+        table = config.merge([table, layer])
+    return recipe.from_table(table)
+

@@ -1,0 +1,239 @@
+"""A bundle in use: fill, encode, reconstruct, generate, predict, neighbours."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autolect.core import bundle
+from autolect.core.bundle import BundleInfo
+from autolect.core.device import choose, set_threads
+from autolect.core.errors import UserError
+from autolect.core.results import Candidate, Gap, Neighbour, Prediction
+from autolect.jobs.finetune import load_network, reader_of
+from autolect.nn import weights
+from autolect.nn.model import Model, architecture_from
+from autolect.nn.writing import write
+from autolect.text.noise import padded
+from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
+from autolect.vectors.store import WordVectors
+
+GAP = "[MASK]"
+_ROWS = 64
+"""Texts that are encoded at once."""
+
+
+def load(folder: Path | str) -> Lect:
+    """Open a bundle for use; every byte of it is verified."""
+    place = Path(folder)
+    return Lect(place, bundle.open_bundle(place))
+
+
+class Lect:
+    """A language model of your own variety of language, ready to answer.
+
+    Texts longer than ``max_tokens`` are read up to there. One text gets the same answer alone and among
+    others, up to rounding.
+    """
+
+    def __init__(self, folder: Path, info: BundleInfo) -> None:
+        set_threads()
+        self.folder, self.info = folder, info
+        self.reader = reader_of(folder, info)
+        self.device = choose("float32")
+        self._network: torch.nn.Module
+        if info.task is None:
+            self._model, self._task = Model(architecture_from(info.architecture)), None
+            weights.load(self._model, folder / bundle.WEIGHTS)
+            self._network = self._model
+        else:
+            network, self._task = load_network(folder, info)
+            self._model, self._head, self._network = network.model, network.head, network
+        self._network.eval()
+
+    @property
+    def name(self) -> str:
+        """The bundle's name."""
+        return self.info.name
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What this bundle can do, by its parts."""
+        able = {"encode"}
+        architecture = self._model.architecture
+        if not architecture.causal:
+            able.add("fill")
+        if self._model.decoder is not None:
+            able.add("generate")
+            if self._model.bottleneck is not None:
+                able.add("reconstruct")
+        if self.info.task is not None:
+            able.add(self.info.task.kind)
+        return frozenset(able)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its task."""
+        if self.info.task is None:
+            return ()
+        return tuple(dict.fromkeys(label.removeprefix("B-") for label in self.info.task.labels
+                                   if label != "O" and not label.startswith("I-")))
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest text in tokens."""
+        return self.info.length - 2
+
+    def card(self) -> Mapping[str, object]:
+        """Facts for a reader."""
+        return {
+            "language": self.info.language,
+            "objective": self.info.objective,
+            "task": self.info.task.kind if self.info.task else None,
+            "parameters": self._model.num_parameters(),
+            "encoder": self.info.architecture["encoder"]["kind"],
+            "vocabulary": self.info.architecture["vocab_size"],
+            "measured": dict(self.info.metrics),
+        }
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, specials not counted."""
+        return [len(one.ids) for one in self.reader.read(texts)]
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Latents (N, K)."""
+        return self._latents(texts).numpy()
+
+    def fill(self, texts: Sequence[str], *, count: int = 5) -> list[tuple[Gap, ...]]:
+        """The candidates for each [MASK] of each text; UserError where a text has none."""
+        self._need("fill")
+        return [self._fill(text, count) for text in texts]
+
+    def reconstruct(self, texts: Sequence[str]) -> list[str]:
+        """Each text, written again from its latent alone."""
+        self._need("reconstruct")
+        found = []
+        for text, latent in zip(texts, self._latents(texts), strict=True):
+            room = min(self.max_tokens, 2 * self.count_tokens([text])[0] + 8)
+            ids = self._write(torch.tensor([BOS]), room, latent[None])
+            found.append(self.reader.tokenizer.decode(ids))
+        return found
+
+    def generate(
+        self, texts: Sequence[str], *, length: int = 40, temperature: float = 0.8, seed: int = 0
+    ) -> list[str]:
+        """Each text continued by up to ``length`` tokens; temperature 0 is greedy."""
+        self._need("generate")
+        found = []
+        for text in texts:
+            ids = self.reader.read([text])[0].ids[: max(0, self.max_tokens - length)]
+            latent = self._latents([text]) if "reconstruct" in self.abilities else None
+            begin = torch.tensor([BOS, *ids.tolist()])
+            new = self._write(begin, length, latent, temperature=temperature, seed=seed)
+            found.append(self.reader.tokenizer.decode([*ids.tolist(), *new]))
+        return found
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """The task's answer for each text: a Label, or the Spans."""
+        if self._task is None:
+            self._need("classify or tag")
+        examples = self._task.unlabelled(texts)  # type: ignore[union-attr]
+        rows = self._task.rows(examples, self.reader, length=self.info.length)  # type: ignore[union-attr]
+        answers = self._task.answers(  # type: ignore[union-attr]
+            self._network, self._model, self._head, rows, self.device
+        )
+        return [getattr(answer, "spans", answer) for answer in answers]
+
+    def neighbours(self, word: str, *, count: int = 10) -> list[Neighbour]:
+        """Words near a word, by the static vectors."""
+        return self._words.neighbours(word, count=count)
+
+    def frequent_words(self, count: int) -> tuple[str, ...]:
+        """Frequent words that say something: among the most frequent, the longest ones."""
+        words = [self._words.keys[place] for place in np.argsort(-self._words.counts, kind="stable")]
+        said = [word for word in words[: 40 * count] if word.isalpha()]
+        return tuple(sorted(said[count:], key=len, reverse=True)[:count])
+
+    @functools.cached_property
+    def _words(self) -> WordVectors:
+        if not (self.folder / "words.safetensors").exists():
+            raise UserError("this bundle was made without vectors", where=str(self.folder))
+        return WordVectors.load(self.folder, name="words")
+
+    @torch.inference_mode()
+    def _latents(self, texts: Sequence[str]) -> torch.Tensor:
+        sequences = [one.ids[: self.max_tokens] for one in self.reader.read(texts)]
+        found = torch.zeros((len(texts), 0))
+        rows = []
+        for start in range(0, len(sequences), _ROWS):
+            some = sequences[start : start + _ROWS]
+            ids = padded(some, 2 + max(map(len, some)))
+            tokens, keep = torch.from_numpy(ids), torch.from_numpy(ids != PAD)
+            tokens, keep = tokens.to(self.device.torch), keep.to(self.device.torch)
+            rows.append(self._model.latent(self._model.encode(tokens, keep), keep).float().cpu())
+        return torch.cat(rows) if rows else found
+
+    @torch.inference_mode()
+    def _fill(self, text: str, count: int) -> tuple[Gap, ...]:
+        if GAP not in text:
+            raise UserError(f"there is no {GAP} to fill", where=repr(text[:40]), fix=f"write {GAP} in it")
+        ids = self._with_gaps(text)[: self.max_tokens]
+        tokens = torch.from_numpy(padded([ids], len(ids) + 2))
+        states = self._model.encode(tokens, torch.ones_like(tokens, dtype=torch.bool))[0]
+        scores = self._model.scores(states[tokens[0] == MASK]).float()
+        scores[:, :NUM_SPECIAL] = -torch.inf
+        best = scores.softmax(dim=-1).topk(min(count, scores.shape[1] - NUM_SPECIAL))
+        gaps, start = [], 0
+        for values, places in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+            start = text.index(GAP, start)
+            words = [self.reader.tokenizer.decode([place]).strip() or "␣" for place in places]
+            candidates = tuple(
+                Candidate(token=word, probability=value)
+                for word, value in zip(words, values, strict=True)
+            )
+            gaps.append(Gap(start=start, end=start + len(GAP), candidates=candidates))
+            start += len(GAP)
+        return tuple(gaps)
+
+    def _with_gaps(self, text: str) -> NDArray[np.int32]:
+        """Ids of a text, its gaps as the mask token; the text between gaps is cleaned as any other."""
+        parts = []
+        for part in text.split(GAP):
+            clean = self.reader.cleaner.clean(part).text
+            parts.append(" " * part[:1].isspace() + clean + " " * (part.rstrip() != part and bool(clean)))
+        return self.reader.tokenizer.encode(GAP.join(parts), masks=True).ids
+
+    def _write(
+        self,
+        begin: torch.Tensor,
+        length: int,
+        latent: torch.Tensor | None,
+        *,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[int]:
+        never = torch.tensor([special for special in range(NUM_SPECIAL) if special != EOS])
+        return write(
+            self._model,
+            begin=begin,
+            stop=EOS,
+            length=length,
+            latent=latent,
+            temperature=temperature,
+            seed=seed,
+            never=never,
+        )[0]
+
+    def _need(self, ability: str) -> None:
+        if ability not in self.abilities:
+            raise UserError(
+                f"cannot {ability}: it was trained with the objective {self.info.objective!r}",
+                where=str(self.folder),
+                fix=f"it can {', '.join(sorted(self.abilities))}",
+            )
+
