@@ -1,0 +1,1 @@
+"""Simple tools that a user would take instead; every evaluation fits them on the same split."""

@@ -1,0 +1,1 @@
+"""The command line. Importing it imports neither torch nor numpy nor pydantic."""

@@ -67,7 +67,9 @@ def _run(words: list[str]) -> int:
         if debug:
             traceback.print_exc()
     except TyperException as error:
-        fix = f"`autolect {verb} --help` shows how" if verb in _names() else "`autolect --help` lists the verbs"
+        fix = (
+            f"`autolect {verb} --help` shows how" if verb in _names() else "`autolect --help` lists the verbs"
+        )
         show.tell(show.error(UserError(error.format_message(), fix=fix)))
         status = USER
     except Terminated:
@@ -110,9 +112,10 @@ def _everywhere(
     debug: Annotated[  # noqa: ARG001 (read before Typer starts, so that its own errors are covered)
         bool, typer.Option("--debug", help="Show the traceback of an error. May stand anywhere.")
     ] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=lambda asked: _version(asked), is_eager=True, help="Show it.")
-    ] = False,  # noqa: ARG001 (its callback has answered already)
+    version: Annotated[  # noqa: ARG001 (its callback has answered already)
+        bool,
+        typer.Option("--version", callback=lambda asked: _version(asked), is_eager=True, help="Show it."),
+    ] = False,
 ) -> None:
     ctx.obj = Voice(json=json, quiet=quiet)
 
@@ -134,7 +137,9 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
 def _tell_bug(error: Exception, *, debug: bool) -> None:
     if debug:
         traceback.print_exception(error)
-    show.tell(f"{show.paint('this is a bug in autolect:', 'red', stream=sys.stderr)} "
-              f"{type(error).__name__}: {show.safe(str(error))}")
+    show.tell(
+        f"{show.paint('this is a bug in autolect:', 'red', stream=sys.stderr)} "
+        f"{type(error).__name__}: {show.safe(str(error))}"
+    )
     if not debug:
         show.tell("  --debug shows where it happened; please report that")

@@ -30,7 +30,9 @@ RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, 
 Assignments = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE...", help="Change the recipe; takes several, e.g. encoder.kind=gru seed=1."
+        "--set",
+        metavar="KEY=VALUE...",
+        help="Change the recipe; takes several, e.g. encoder.kind=gru seed=1.",
     ),
 ]
 Out = Annotated[

@@ -108,4 +108,6 @@ def _line(what: str, done: float, total: float | None, note: str, *, seconds: fl
 def _span(seconds: float) -> str:
     whole = round(max(0.0, seconds))
     hours, minutes = whole // 3600, whole % 3600 // 60
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+    return (
+        f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+    )

@@ -108,15 +108,15 @@ def _read(path: Path, assignments: list[str] | None) -> Recipe:
 
 def _started(path: Path, assignments: list[str] | None, start: Path) -> Recipe:
     """The recipe with ``start`` in place of its corpus."""
-    from autolect.core import recipe
+    from autolect.core import config, recipe
 
-    table = recipe.config.read_toml(path)
+    table = config.read_toml(path)
     bundle = str(options.bundle_folder(start).resolve())
     if "corpus" not in table:
         return recipe.read(path, overrides=[*(assignments or []), f"start={json.dumps(bundle)}"])
     resolved = recipe.to_table(recipe.read(path, overrides=assignments or []))
     del resolved["corpus"]
-    return recipe.from_table({**resolved, "start": bundle}, where=str(path))
+    return recipe.from_table({**resolved, "start": bundle})
 
 
 def _needs_task(recipe: Recipe, path: Path) -> None:
@@ -128,7 +128,9 @@ def _needs_task(recipe: Recipe, path: Path) -> None:
 def _walk(ctx: typer.Context, recipe: Recipe, *, out: Path | None, until: str) -> None:
     voice = options.voice_of(ctx)
     if out is None and Path(recipe.name).name != recipe.name:
-        raise UserError(f"{recipe.name!r} is no folder name", where="name", fix="use letters, or --out FOLDER")
+        raise UserError(
+            f"{recipe.name!r} is no folder name", where="name", fix="use letters, or --out FOLDER"
+        )
     from autolect.jobs import run as job
 
     folder = Path("runs") / recipe.name if out is None else out

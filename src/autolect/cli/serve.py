@@ -20,9 +20,7 @@ def serve(
     ctx: typer.Context,
     bundle: options.Bundle,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")
-    ] = 8000,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     keys: Annotated[
         Path | None,
         typer.Option("--keys", metavar="FILE", help=f"Keys that clients must send, one a line; also {KEYS}."),

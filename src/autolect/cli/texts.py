@@ -83,7 +83,8 @@ def generate(
     file: options.TextFile = None,
     length: Annotated[int, typer.Option("--length", min=1, help="Tokens to add at most.")] = 32,
     temperature: Annotated[
-        float, typer.Option("--temperature", min=0, help="0 takes the likeliest token; higher is more varied.")
+        float,
+        typer.Option("--temperature", min=0, help="0 takes the likeliest token; higher is more varied."),
     ] = 0.8,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same text.")] = 0,
 ) -> None:

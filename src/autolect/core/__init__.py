@@ -1,0 +1,1 @@
+"""What everything else stands on: settings, plug-ins, files, bundles, measures."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from autolect.core import files
 from autolect.core.config import Section
@@ -40,9 +40,9 @@ class BundleInfo(Section):
     task: TaskInfo | None = None
     parents: tuple[str, ...] = ()
     """Digest of the bundle that this one started from, oldest last."""
-    data: dict[str, str] = {}
+    data: dict[str, str] = Field(default_factory=dict)
     """What it was trained on: name -> SHA-256."""
-    metrics: dict[str, Any] = {}
+    metrics: dict[str, Any] = Field(default_factory=dict)
     tool: str
     licence: str = "unknown"
     """Licence of the training text, as far as its owner said."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,23 +66,20 @@ def from_environment(environment: Mapping[str, str]) -> list[Table]:
     """AUTOLECT__A__B=value -> one table each, in the order of the names."""
     found = sorted(name for name in environment if name.startswith(ENVIRONMENT_PREFIX))
     return [
-        parse_assignment(
-            f"{name[len(ENVIRONMENT_PREFIX) :].lower().replace('__', '.')}={environment[name]}"
-        )
+        parse_assignment(f"{name[len(ENVIRONMENT_PREFIX) :].lower().replace('__', '.')}={environment[name]}")
         for name in found
     ]
 
 
-def merge(layers: Iterable[Table]) -> Table:
+def merge(layers: Iterable[Table], *, rivals: Sequence[str] = ()) -> Table:
     """Lay tables over each other; a later layer wins key by key.
 
-    A layer that changes a section's ``kind`` keeps of the section below only ``kind``-free keys
-    that the new kind may know; which ones it knows is decided when the section is validated, so
-    the keys that were written for the other kind are kept apart under ``_inherited``.
+    A layer that changes a section's ``kind`` keeps what the section below said for the other kind apart,
+    under `INHERITED`: what the new kind knows of it still counts. Of ``rivals`` the latest one counts.
     """
     merged: Table = {}
     for layer in layers:
-        _merge_into(merged, layer)
+        _merge_into(merged, layer, rivals)
     return merged
 
 
@@ -93,14 +90,17 @@ def _nest(parts: list[str], value: Any) -> Table:
     return value
 
 
-def _merge_into(below: Table, above: Table) -> None:
+def _merge_into(below: Table, above: Table, rivals: Sequence[str]) -> None:
+    if set(rivals) & set(above):
+        for rival in set(rivals) & set(below):
+            del below[rival]
     for key, value in above.items():
         old = below.get(key)
         if isinstance(value, dict) and isinstance(old, dict):
             if "kind" in value and value["kind"] != old.get("kind", value["kind"]):
                 inherited = {k: v for k, v in old.items() if k not in ("kind", INHERITED)}
                 old = below[key] = {INHERITED: inherited} if inherited else {}
-            _merge_into(old, value)
+            _merge_into(old, value, rivals)
         else:
             below[key] = dict(value) if isinstance(value, dict) else value
 

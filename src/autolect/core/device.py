@@ -20,15 +20,13 @@ DtypeName = Literal["auto", "float32", "bfloat16"]
 class Device:
     """Where tensors live and in which format matrices are multiplied; weights stay float32."""
 
-    torch: torch.device
+    place: torch.device
     dtype: torch.dtype
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
         """Multiply matrices in this device's format."""
-        with torch.autocast(
-            self.torch.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16
-        ):
+        with torch.autocast(self.place.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             yield
 
 

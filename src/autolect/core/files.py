@@ -92,9 +92,7 @@ def read_manifest(folder: Path, *, kind: str | None = None) -> Manifest:
     if not folder.is_dir():
         raise UserError("no such folder", where=str(folder))
     if not path.is_file():
-        raise DamagedError(
-            f"has no {MANIFEST}", where=str(folder), fix="it is unfinished or not autolect's"
-        )
+        raise DamagedError(f"has no {MANIFEST}", where=str(folder), fix="it is unfinished or not autolect's")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         digest = raw.pop("digest")

@@ -38,10 +38,13 @@ class Score:
 class Goal(Protocol):
     """An objective or a task with its data."""
 
-    network: nn.Module
-    """What is trained."""
-    lengths: NDArray[np.int64]
-    """Tokens of each training row, specials counted."""
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each training row, specials counted."""
 
     def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:
         """Rows -> tensors padded to ``length``, noise drawn from ``draw`` alone."""

@@ -111,7 +111,7 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _one_budget(self) -> TrainConfig:
-        given = [k for k in ("minutes", "steps", "epochs", "tokens") if getattr(self, k) is not None]
+        given = [key for key in BUDGETS if getattr(self, key) is not None]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} are given; keep one budget")
         return self
@@ -122,7 +122,7 @@ class SearchConfig(Section):
 
     trials: int = Field(default=8, ge=1)
     """Finished trials, pruned ones included."""
-    space: dict[str, Any] = {}
+    space: dict[str, Any] = Field(default_factory=dict)
     """Recipe key -> [low, high], [low, high, "log"] or {choose = [...]}; empty: the task's own."""
     storage: str = ""
     """Optuna storage URL; empty: SQLite in the run's folder."""
@@ -134,6 +134,9 @@ class ReportConfig(Section):
     words: tuple[str, ...] = ()
     """Words whose neighbours are shown; empty: frequent ones."""
 
+
+BUDGETS = ("minutes", "steps", "epochs", "tokens")
+"""Keys of which a later layer's replaces an earlier layer's."""
 
 PLUGGED = {"vectors": "skipgram", "encoder": "transformer", "decoder": "transformer"}
 PLUGGED |= {"objective": "autoencode", "task": "classify"}
@@ -167,6 +170,10 @@ class Recipe(Section):
     @classmethod
     def _plug_in(cls, table: Any) -> Any:
         table = dict(table)
+        for section, budget in (("train", {"minutes": 10.0}), ("finetune", {"epochs": 20.0})):
+            given = table.get(section, {})
+            if isinstance(given, dict) and not set(BUDGETS) & set(given):
+                table[section] = {**budget, **given}
         for section, default in PLUGGED.items():
             if section == "task" and section not in table:
                 continue
@@ -196,13 +203,13 @@ def read(
     table = _anchored(config.read_toml(path), path.parent) if path else {}
     layers = [table, *config.from_environment(os.environ if environment is None else environment)]
     layers += [_anchored(config.parse_assignment(text), Path.cwd()) for text in overrides]
-    merged = config.merge(layers)
+    merged = config.merge(layers, rivals=BUDGETS)
     if path is not None:
         merged.setdefault("name", path.stem)
-    return from_table(merged, where="" if path is None else str(path))
+    return from_table(merged)
 
 
-def from_table(table: Table, *, where: str = "recipe") -> Recipe:
+def from_table(table: Table) -> Recipe:
     """Validate a parsed recipe; UserError names the key."""
     try:
         return Recipe.model_validate(table)
@@ -240,7 +247,9 @@ def _anchored(table: Table, folder: Path) -> Table:
     table = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
     for section, keys in _PATHS.items():
         part = table.get(section)
-        for key in keys if isinstance(part, dict) else ():
+        if not isinstance(part, dict):
+            continue
+        for key in keys:
             if isinstance(part.get(key), str):
                 part[key] = _absolute(folder, part[key])
             elif isinstance(part.get(key), list):

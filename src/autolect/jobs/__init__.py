@@ -1,0 +1,1 @@
+"""One file for each arrow of the way from files to a served model."""

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from autolect.core import bundle, files, registry
+from autolect.core import bundle, files, metrics, registry
 from autolect.core.device import choose, set_threads
 from autolect.jobs.finetune import Data, load_network, reader_of
 from autolect.jobs.stages import Run, section
@@ -44,9 +44,7 @@ class _Evaluation:
         started = time.monotonic()
         rows = self.task.rows(self.examples, reader, length=self.info.length)
         device = choose("float32")
-        answers = self.task.answers(
-            self.network, self.network.model, self.network.head, rows, device
-        )
+        answers = self.task.answers(self.network, self.network.model, self.network.head, rows, device)
         seconds = time.monotonic() - started
         predicted = [self.task.raw(answer) for answer in answers]
         figures = self.task.measure(self.gold, predicted, seed=self.run.recipe.seed)
@@ -58,8 +56,7 @@ class _Evaluation:
             "test_texts_a_second": len(self.examples) / max(1e-9, seconds),
             "num_cut": rows.num_cut,
             "overlap": [
-                {"earlier": o.earlier, "later": o.later, "shared": o.num_shared}
-                for o in self.data.overlaps
+                {"earlier": o.earlier, "later": o.later, "shared": o.num_shared} for o in self.data.overlaps
             ],
             "conflicts": self.data.num_conflicts,
             "model": figures,
@@ -71,9 +68,8 @@ class _Evaluation:
         baseline = registry.load("baselines", name).build
         self.run.progress.say(f"evaluation: {baseline.title} on the same split")
         parts = self.data.parts
-        given = self.examples
-        if baseline.serves == "classify":
-            given = [example.text for example in given]
+        as_texts = baseline.serves == "classify"
+        given = [example.text for example in self.examples] if as_texts else list(self.examples)
         started = time.monotonic()
         predicted = baseline.predict(
             parts.train, parts.valid, given, language=self.info.language, seed=self.run.recipe.seed
@@ -91,9 +87,7 @@ class _Evaluation:
                 "confidence": _confidence(answer),
                 **_sides(example, answer),
             }
-            for example, answer, found, gold in zip(
-                self.examples, answers, predicted, self.gold, strict=True
-            )
+            for example, answer, found, gold in zip(self.examples, answers, predicted, self.gold, strict=True)
             if found != gold
         ]
         return sorted(wrong, key=lambda one: -one["confidence"])[:MOST_MISTAKES]
@@ -109,10 +103,8 @@ def _sides(example: Any, answer: Any) -> dict[str, Any]:
     """Gold and predicted, as a label or as (start, end, label) spans."""
     if hasattr(example, "label"):
         return {"gold": example.label, "predicted": answer.label}
-    from autolect.core.metrics import entities
-
     spans = [
         [example.tokens[first][0], example.tokens[end - 1][1], label]
-        for first, end, label in sorted(entities(example.tags))
+        for first, end, label in sorted(metrics.entities(example.tags))
     ]
     return {"gold": spans, "predicted": [[s.start, s.end, s.label] for s in answer.spans]}

@@ -31,8 +31,12 @@ from autolect.text.tokenizer import Tokenizer
 from autolect.train.loop import Outcome, fit
 
 COPIED = (
-    "tokenizer.json", "tokenizer.settings.json", "tokens.safetensors", "tokens.keys.json",
-    "words.safetensors", "words.keys.json",
+    "tokenizer.json",
+    "tokenizer.settings.json",
+    "tokens.safetensors",
+    "tokens.keys.json",
+    "words.safetensors",
+    "words.keys.json",
 )
 
 
@@ -96,9 +100,7 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
     if valid_share or test_share:
         parts = split(train, valid=valid_share, test=test_share, seed=recipe.seed)
         train, drawn_valid, drawn_test = parts.train, parts.valid, parts.test
-    parts = Parts(
-        train=train, valid=given.get("valid", drawn_valid), test=given.get("test", drawn_test)
-    )
+    parts = Parts(train=train, valid=given.get("valid", drawn_valid), test=given.get("test", drawn_test))
     overlaps = overlap(parts)
     _refuse_overlap(overlaps, allowed=config.allow_overlap, progress=progress)
     clashes = conflicts(train)
@@ -215,9 +217,7 @@ def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: P
             f" first {pair.other} and {pair.one})"
         )
         if not allowed:
-            raise UserError(
-                what, where="task", fix="remove them, or set task.allow_overlap = true"
-            )
+            raise UserError(what, where="task", fix="remove them, or set task.allow_overlap = true")
         progress.say(f"{what}; allowed by the recipe")
 
 

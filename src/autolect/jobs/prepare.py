@@ -65,6 +65,7 @@ def tokenize(run: Run, corpus: Path) -> Path:
         figures: dict[str, Any] = {"kind": config.kind, "vocab_size": len(tokenizer)}
         for name in split.NAMES:
             figures[name] = _write_tokens(folder, name, corpus, tokenizer)
+        facts["vocab_size"] = len(tokenizer)
         files.save_json(folder / "tokens.json", figures)
 
     return run.stage("tokens", kind="tokens", needs=needs, make=make)

@@ -111,9 +111,7 @@ class _Pretraining:
         if vectors is not None:
             start_from_vectors(self.model, token_matrix(vectors, vocab_size=len(self.tokenizer)))
         kind: str = recipe.objective.kind  # type: ignore[attr-defined]
-        objective = registry.load("objectives", kind).build(
-            recipe.objective, vocab_size=len(self.tokenizer)
-        )
+        objective = registry.load("objectives", kind).build(recipe.objective, vocab_size=len(self.tokenizer))
         self.goal = PretrainGoal(objective, self.model, self.splits["train"], self.splits["valid"])
 
     def write(self, folder: Path, *, key: str) -> None:

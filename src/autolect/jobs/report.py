@@ -14,11 +14,25 @@ from autolect.jobs.search import TRIALS
 from autolect.jobs.stages import Run
 from autolect.jobs.use import Lect, load
 from autolect.report import page, plots
-from autolect.report.blocks import Block, Chapter, Command, Facts, Figure, Headline, Marked, Note, Table, TextPairs
+from autolect.report.blocks import (
+    Block,
+    Chapter,
+    Command,
+    Facts,
+    Figure,
+    Headline,
+    Marked,
+    Note,
+    Table,
+    TextPairs,
+)
 from autolect.train.history import read_log
 
 NUM_TEXTS = 3
 NUM_WORDS = 5
+
+PlainTable = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]
+"""(title, columns, rows)."""
 
 
 def gather(run: Run) -> dict[str, Any]:
@@ -52,7 +66,10 @@ def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         found += [
             ("language", corpus["language"]),
             ("documents", f"{corpus['documents']:,} ({corpus['characters']:,} characters)"),
-            ("dropped", f"{corpus['exact_duplicates']} repeated, {corpus['near_duplicates']} nearly repeated"),
+            (
+                "dropped",
+                f"{corpus['exact_duplicates']} repeated, {corpus['near_duplicates']} nearly repeated",
+            ),
             ("split", " / ".join(f"{v['documents']:,} {k}" for k, v in corpus["splits"].items())),
         ]
     if tokens := facts.get("tokens"):
@@ -71,14 +88,17 @@ def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     if evaluation := facts.get("evaluation"):
         model = evaluation["model"]
         found.append(
-            (f"test {evaluation['measure']}", f"{model['score']:.3f} ({model['low']:.3f} to {model['high']:.3f})")
+            (
+                f"test {evaluation['measure']}",
+                f"{model['score']:.3f} ({model['low']:.3f} to {model['high']:.3f})",
+            )
         )
     return tuple(found)
 
 
-def tables(facts: dict[str, Any]) -> list[tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]]:
-    """(title, columns, rows) of each table, for the terminal and the report."""
-    found = []
+def tables(facts: dict[str, Any]) -> list[PlainTable]:
+    """The tables that the terminal and the report share."""
+    found: list[PlainTable] = []
     if facts.get("neighbours"):
         near = tuple(
             (word, ", ".join(f"{n} {s:.2f}" for n, s in others))
@@ -87,9 +107,13 @@ def tables(facts: dict[str, Any]) -> list[tuple[str, tuple[str, ...], tuple[tupl
         found.append(("Neighbours by the static vectors", ("word", "nearest"), near))
     if facts.get("reconstructions"):
         pairs = tuple((a, b) for a, b in facts["reconstructions"])
-        found.append(("Texts of the test split, written again from the latent", ("text", "reconstruction"), pairs))
+        found.append(
+            ("Texts of the test split, written again from the latent", ("text", "reconstruction"), pairs)
+        )
     if evaluation := facts.get("evaluation"):
-        found.append((f"Test {evaluation['measure']}", ("method", "score", "95 % interval"), _scores(evaluation)))
+        found.append(
+            (f"Test {evaluation['measure']}", ("method", "score", "95 % interval"), _scores(evaluation))
+        )
     stages = tuple((name, f"{seconds:.1f}") for name, seconds in facts["seconds"].items())
     found.append(("Where the time went", ("stage", "seconds"), stages))
     return found
@@ -147,9 +171,7 @@ def _reconstructions(lect: Lect, run: Run) -> list[tuple[str, str]]:
 
 def _scores(evaluation: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
     entries = [*evaluation["baselines"], {"title": "autolect", **evaluation["model"]}]
-    return tuple(
-        (e["title"], f"{e['score']:.3f}", f"{e['low']:.3f} to {e['high']:.3f}") for e in entries
-    )
+    return tuple((e["title"], f"{e['score']:.3f}", f"{e['low']:.3f} to {e['high']:.3f}") for e in entries)
 
 
 def _headline(facts: dict[str, Any]) -> tuple[Headline, ...]:
@@ -167,7 +189,11 @@ def _headline(facts: dict[str, Any]) -> tuple[Headline, ...]:
         ]
     if pretrained := facts.get("pretrained"):
         metrics = pretrained["metrics"]
-        found.append(Headline("Loss on valid", f"{metrics['valid_loss']:.2f}", f"{metrics['valid_loss_before']:.2f} before"))
+        found.append(
+            Headline(
+                "Loss on valid", f"{metrics['valid_loss']:.2f}", f"{metrics['valid_loss_before']:.2f} before"
+            )
+        )
         found.append(Headline("Parameters", f"{metrics['parameters'] / 1e6:.1f} M"))
     total = sum(facts["seconds"].values())
     found.append(Headline("Time", f"{total / 60:.1f} min", "all stages"))
@@ -219,7 +245,9 @@ def _vectors(facts: dict[str, Any]) -> Chapter | None:
     for title, columns, found in tables(facts):
         if title.startswith("Neighbours"):
             blocks.append(Table(columns, found, caption=title))
-    lead = f"{vectors['kind']} vectors of {vectors['words']['keys']:,} words; those of tokens start the model."
+    lead = (
+        f"{vectors['kind']} vectors of {vectors['words']['keys']:,} words; those of tokens start the model."
+    )
     return Chapter("Word vectors", lead, tuple(blocks))
 
 
@@ -227,7 +255,8 @@ def _pretraining(run: Run, facts: dict[str, Any]) -> Chapter | None:
     pretrained = facts.get("pretrained")
     if pretrained is None:
         return None
-    metrics, blocks = pretrained["metrics"], []
+    metrics = pretrained["metrics"]
+    blocks: list[Block] = []
     log = read_log(run.folder / "pretrained") if run.recipe.start is None else []
     series = {}
     if log:
@@ -244,7 +273,14 @@ def _pretraining(run: Run, facts: dict[str, Any]) -> Chapter | None:
             )
         )
     shown = {k: v for k, v in metrics.items() if isinstance(v, int | float)}
-    blocks.append(Facts(tuple((k.replace("_", " "), f"{v:,.4g}" if isinstance(v, float) else f"{v:,}") for k, v in shown.items())))
+    blocks.append(
+        Facts(
+            tuple(
+                (k.replace("_", " "), f"{v:,.4g}" if isinstance(v, float) else f"{v:,}")
+                for k, v in shown.items()
+            )
+        )
+    )
     if facts.get("reconstructions"):
         pairs = tuple((a, b) for a, b in facts["reconstructions"])
         blocks.append(TextPairs(pairs, "Texts of the test split, written again from the latent alone."))
@@ -265,13 +301,20 @@ def _search(facts: dict[str, Any]) -> Chapter | None:
                 str(t["number"]),
                 "-" if t["value"] is None else f"{t['value']:.4f}",
                 t["state"],
-                *(f"{t['params'][key]:.4g}" if isinstance(t["params"].get(key), float) else str(t["params"].get(key, "recipe")) for key in keys),
+                *(
+                    f"{t['params'][key]:.4g}"
+                    if isinstance(t["params"].get(key), float)
+                    else str(t["params"].get(key, "recipe"))
+                    for key in keys
+                ),
             )
             for t in trials
         ),
     )
     figure = Figure(plots.search(points), "Score on valid, trial by trial.", "Search history")
-    return Chapter("Search", "Chosen on the valid examples; the test examples stayed closed.", (figure, table))
+    return Chapter(
+        "Search", "Chosen on the valid examples; the test examples stayed closed.", (figure, table)
+    )
 
 
 def _test(facts: dict[str, Any]) -> Chapter | None:
@@ -303,9 +346,19 @@ def _test(facts: dict[str, Any]) -> Chapter | None:
     )
     for shared in evaluation["overlap"]:
         if shared["shared"]:
-            blocks.append(Note(f"{shared['shared']} texts of {shared['later']} stand in {shared['earlier']} too.", "warn"))
+            blocks.append(
+                Note(
+                    f"{shared['shared']} texts of {shared['later']} stand in {shared['earlier']} too.", "warn"
+                )
+            )
     if "confusion" in model:
-        blocks.append(Figure(plots.confusion(model["confusion"], model["labels"]), "True labels in rows.", "Confusion matrix"))
+        blocks.append(
+            Figure(
+                plots.confusion(model["confusion"], model["labels"]),
+                "True labels in rows.",
+                "Confusion matrix",
+            )
+        )
     blocks.append(
         Table(
             ("label", "precision", "recall", "F1", "examples"),
@@ -349,7 +402,8 @@ def _time(run: Run, facts: dict[str, Any]) -> Chapter:
     figure = Figure(plots.stages(names, seconds), "Seconds a stage took when it was made.", "Time by stage")
     model = "finetuned" if "finetuned" in facts else "pretrained"
     return Chapter(
-        "Time and use", "Where the time went, and what to type next.",
+        "Time and use",
+        "Where the time went, and what to type next.",
         (figure, Command(f"autolect serve {run.folder / model}")),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import shutil
 from pathlib import Path
@@ -81,7 +82,7 @@ class _Search:
             self.study.sampler = optuna.samplers.TPESampler(
                 seed=self.run.recipe.seed + 1000 * number, n_startup_trials=STARTUP_TRIALS
             )
-            self.study.optimize(lambda trial, number=number: self._try(trial, number), n_trials=1)
+            self.study.optimize(functools.partial(self._try, number=number), n_trials=1)
         try:
             best = self.study.best_trial
         except ValueError:
@@ -91,7 +92,7 @@ class _Search:
         )
         return self.work / "best"
 
-    def _try(self, trial: Any, number: int) -> float:
+    def _try(self, trial: Any, *, number: int) -> float:
         chosen = {key: suggest(trial, key, values) for key, values in self.space.items()}
         settings = with_values(self.run.recipe, chosen) if number else self.run.recipe
         steps = iter(range(1_000_000))
@@ -162,4 +163,3 @@ def with_values(base: Recipe, values: dict[str, Any]) -> Recipe:
             layer = {part: layer}
         table = config.merge([table, layer])
     return recipe.from_table(table)
-

@@ -81,8 +81,13 @@ class Lect:
         """The labels of its task."""
         if self.info.task is None:
             return ()
-        return tuple(dict.fromkeys(label.removeprefix("B-") for label in self.info.task.labels
-                                   if label != "O" and not label.startswith("I-")))
+        return tuple(
+            dict.fromkeys(
+                label.removeprefix("B-")
+                for label in self.info.task.labels
+                if label != "O" and not label.startswith("I-")
+            )
+        )
 
     @property
     def max_tokens(self) -> int:
@@ -174,7 +179,7 @@ class Lect:
             some = sequences[start : start + _ROWS]
             ids = padded(some, 2 + max(map(len, some)))
             tokens, keep = torch.from_numpy(ids), torch.from_numpy(ids != PAD)
-            tokens, keep = tokens.to(self.device.torch), keep.to(self.device.torch)
+            tokens, keep = tokens.to(self.device.place), keep.to(self.device.place)
             rows.append(self._model.latent(self._model.encode(tokens, keep), keep).float().cpu())
         return torch.cat(rows) if rows else found
 
@@ -193,8 +198,7 @@ class Lect:
             start = text.index(GAP, start)
             words = [self.reader.tokenizer.decode([place]).strip() or "␣" for place in places]
             candidates = tuple(
-                Candidate(token=word, probability=value)
-                for word, value in zip(words, values, strict=True)
+                Candidate(token=word, probability=value) for word, value in zip(words, values, strict=True)
             )
             gaps.append(Gap(start=start, end=start + len(GAP), candidates=candidates))
             start += len(GAP)
@@ -236,4 +240,3 @@ class Lect:
                 where=str(self.folder),
                 fix=f"it can {', '.join(sorted(self.abilities))}",
             )
-

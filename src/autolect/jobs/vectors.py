@@ -47,6 +47,7 @@ def learn_vectors(run: Run, corpus: Path, tokens: Path) -> Path | None:
             vectors = WordVectors(keys=learned.keys, matrix=learned.matrix, counts=learned.counts)
             vectors.save(folder, name=name)
             figures[name] = {"keys": len(learned.keys), "tokens": int(learned.counts.sum())}
+        facts["width"] = width
         files.save_json(folder / "vectors.json", {"kind": kind, "width": width, **figures})
 
     return run.stage("vectors", kind="vectors", needs=needs, make=make)

@@ -38,7 +38,7 @@ class Attention(nn.Module):
         self.output = nn.Linear(width, width, bias=bias)
 
     def forward(self, x: Tensor, source: Tensor, bias: Tensor | None) -> Tensor:
-        """x (B,T,D) looks at source (B,S,D); bias (B or 1,1,T or 1,S) is added to the scores."""
+        """X (B,T,D) looks at source (B,S,D); bias (B or 1,1,T or 1,S) is added to the scores."""
         query, keys = self._split(self.query(x)), self.keys(source)
         if self.rotary:
             query = rotate(query, first=0)
@@ -49,9 +49,7 @@ class Attention(nn.Module):
         first = 0 if past is None else past.key.shape[2]
         keys = self.keys(x, first=first)
         if past is not None:
-            keys = Keys(
-                torch.cat([past.key, keys.key], dim=2), torch.cat([past.value, keys.value], dim=2)
-            )
+            keys = Keys(torch.cat([past.key, keys.key], dim=2), torch.cat([past.value, keys.value], dim=2))
         query = self._split(self.query(x))
         if self.rotary:
             query = rotate(query, first=first)
@@ -64,7 +62,7 @@ class Attention(nn.Module):
         return Keys(rotate(key, first=first) if self.rotary else key, self._split(value))
 
     def look(self, x: Tensor, keys: Keys, bias: Tensor | None) -> Tensor:
-        """x (B,T,D) looks at keys computed before, as a decoder does at its memory."""
+        """X (B,T,D) looks at keys computed before, as a decoder does at its memory."""
         return self._attend(self._split(self.query(x)), keys, bias)
 
     def _attend(self, query: Tensor, keys: Keys, bias: Tensor | None) -> Tensor:
@@ -98,7 +96,7 @@ def rotate(x: Tensor, *, first: int) -> Tensor:
 
 
 def keep_bias(keep: Tensor, dtype: torch.dtype) -> Tensor:
-    """keep (B,S) bool -> (B,1,1,S): 0 where True, a very low score elsewhere."""
+    """Keep (B,S) bool -> (B,1,1,S): 0 where True, a very low score elsewhere."""
     bias = torch.zeros(keep.shape, dtype=dtype, device=keep.device)
     return bias.masked_fill(~keep, torch.finfo(dtype).min / 2)[:, None, None, :]
 

@@ -26,6 +26,7 @@ class Bottleneck(nn.Module):
         nn.init.normal_(self.leave.weight, std=self.size**-0.5)
 
     def forward(self, states: Tensor, keep: Tensor) -> Tensor:
+        """states, keep -> latent."""
         latent: Tensor = self.enter(self._pool(states, keep))
         return latent
 
@@ -41,10 +42,11 @@ class Bottleneck(nn.Module):
             return mean_of(states, keep)
         low = torch.finfo(states.dtype).min / 2
         weights = self.score(states).masked_fill(~keep[..., None], low).softmax(dim=1)
-        return (weights * states).sum(dim=1)
+        pooled: Tensor = (weights * states).sum(dim=1)
+        return pooled
 
 
 def mean_of(states: Tensor, keep: Tensor) -> Tensor:
-    """states (B,T,D) -> (B,D), the mean over real tokens, summed in float32."""
+    """States (B,T,D) -> (B,D), the mean over real tokens, summed in float32."""
     weights = keep[..., None].float()
     return (states.float() * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)

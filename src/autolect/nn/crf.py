@@ -38,9 +38,7 @@ class Crf(nn.Module):
         """(B,): the unnormalised log score of one path."""
         chosen = scores.gather(2, tags[..., None]).squeeze(2)
         moved = self._moves()[tags[:, :-1], tags[:, 1:]]
-        return (
-            self._first()[tags[:, 0]] + (chosen * keep).sum(1) + (moved * keep[:, 1:]).sum(1)
-        )
+        return self._first()[tags[:, 0]] + (chosen * keep).sum(1) + (moved * keep[:, 1:]).sum(1)
 
     def best(self, scores: Tensor, keep: Tensor) -> Tensor:
         """(B,U): the most likely path of each row (Viterbi); 0 where not keep."""

@@ -20,6 +20,7 @@ class TextHead(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def forward(self, states: Tensor, keep: Tensor) -> Tensor:
+        """states, keep -> scores."""
         low = torch.finfo(states.dtype).min
         largest = states.masked_fill(~keep[..., None], low).amax(dim=1).float()
         pooled = torch.cat([mean_of(states, keep), largest], dim=-1)
@@ -41,6 +42,7 @@ class UnitHead(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def forward(self, states: Tensor, owner: Tensor, num_units: int) -> Tensor:
+        """states, owner -> scores."""
         scores: Tensor = self.output(
             F.dropout(units_of(states, owner, num_units), self.dropout, self.training)
         )
@@ -48,7 +50,7 @@ class UnitHead(nn.Module):
 
 
 def units_of(states: Tensor, owner: Tensor, num_units: int) -> Tensor:
-    """states (B,T,D), owner (B,T) -> (B,U,D), the mean of each unit's tokens, zero where it has none."""
+    """States (B,T,D), owner (B,T) -> (B,U,D), the mean of each unit's tokens, zero where it has none."""
     batch, _, width = states.shape
     place = torch.where(owner < 0, num_units, owner)
     sums = states.new_zeros((batch, num_units + 1, width), dtype=torch.float32)

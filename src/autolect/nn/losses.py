@@ -17,7 +17,7 @@ Targets = NDArray[np.int64]
 
 
 def token_loss(model: Model, states: Tensor, targets: Tensor) -> tuple[Tensor, int]:
-    """states (B,T,D), targets (B,T) -> (sum of losses, number of targets).
+    """States (B,T,D), targets (B,T) -> (sum of losses, number of targets).
 
     The scores over the vocabulary are computed at the targets alone.
     """

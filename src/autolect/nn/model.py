@@ -113,14 +113,14 @@ class Model(nn.Module):
         return states
 
     def latent(self, states: Tensor, keep: Tensor) -> Tensor:
-        """states -> latent; the mean of the states where the network has no bottleneck."""
+        """States -> latent; the mean of the states where the network has no bottleneck."""
         if self.bottleneck is None:
             return mean_of(states, keep)
         latent: Tensor = self.bottleneck(states, keep)
         return latent
 
     def scores(self, states: Tensor) -> Tensor:
-        """states (...,D) -> one score a token of the vocabulary (...,V), by the embedding's rows."""
+        """States (...,D) -> one score a token of the vocabulary (...,V), by the embedding's rows."""
         rows = self.embedding.weight
         return nn.functional.linear(self.guess(self.guess_norm(states)), rows, self.output_bias)
 

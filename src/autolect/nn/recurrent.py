@@ -50,6 +50,7 @@ class Layer(nn.Module):
         nn.init.normal_(self.output.weight, std=0.02)
 
     def forward(self, x: Tensor, keep: Tensor) -> Tensor:
+        """x, keep -> (B,T,D)."""
         seen = self.norm(x)
         states = self.ahead(seen)[0]
         if self.back is not None:
@@ -57,7 +58,8 @@ class Layer(nn.Module):
             turned = torch.gather(seen, 1, order.expand_as(seen))
             back = self.back(turned)[0]
             states = torch.cat([states, torch.gather(back, 1, order.expand_as(back))], dim=-1)
-        return x + F.dropout(self.output(states), self.dropout, self.training)
+        longer: Tensor = x + F.dropout(self.output(states), self.dropout, self.training)
+        return longer
 
     def step(self, x: Tensor, hidden: Any) -> tuple[Tensor, Any]:
         """One more token (B,1,D) after ``hidden``."""
@@ -86,9 +88,7 @@ class Stack(nn.Module):
         )
         self.memory_norm = make_norm("rms", width) if memory else None
         self.memory = (
-            Attention(width, heads=1, dropout=config.dropout, rotary=False, bias=False)
-            if memory
-            else None
+            Attention(width, heads=1, dropout=config.dropout, rotary=False, bias=False) if memory else None
         )
         self.leave = make_norm("rms", width)
 
@@ -99,14 +99,15 @@ class Stack(nn.Module):
         memory: Tensor | None = None,
         memory_keep: Tensor | None = None,
     ) -> Tensor:
-        """x (B,T,D), keep (B,T), memory (B,S,D), memory_keep (B,S) -> (B,T,D), zero where not keep."""
+        """X (B,T,D), keep (B,T), memory (B,S,D), memory_keep (B,S) -> (B,T,D), zero where not keep."""
         x = F.dropout(x, self.dropout, self.training)
         for index, layer in enumerate(self.layers):
             x = layer(x, keep)
             if index == 0 and self.memory is not None and memory is not None:
                 bias = None if memory_keep is None else keep_bias(memory_keep, x.dtype)
                 x = self._look(x, self.memory.keys(memory), bias)
-        return self.leave(x) * keep[..., None]
+        states: Tensor = self.leave(x) * keep[..., None]
+        return states
 
     def step(self, x: Tensor, past: Past | None, memory: Tensor | None = None) -> tuple[Tensor, Past]:
         """One more token x (B,1,D), the stack being causal. ``memory`` has no padding here."""
@@ -116,6 +117,7 @@ class Stack(nn.Module):
             past = Past(hidden=[None] * len(self.layers), memory=keys)
         hidden: list[Any] = []
         for index, (layer, before) in enumerate(zip(self.layers, past.hidden, strict=True)):
+            assert isinstance(layer, Layer)
             x, now = layer.step(x, before)
             hidden.append(now)
             if index == 0 and past.memory is not None:
@@ -130,6 +132,6 @@ class Stack(nn.Module):
 
 
 def mirror(keep: Tensor) -> Tensor:
-    """keep (B,T), True on a prefix -> (B,T) places that turn each row's real tokens around."""
+    """Keep (B,T), True on a prefix -> (B,T) places that turn each row's real tokens around."""
     place = torch.arange(keep.shape[1], device=keep.device).expand_as(keep)
     return torch.where(keep, keep.sum(dim=1, keepdim=True) - 1 - place, place)

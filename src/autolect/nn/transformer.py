@@ -77,6 +77,7 @@ class Feedforward(nn.Module):
         self.leave = nn.Linear(inner, width, bias=not gated)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(...,D) -> (...,D)."""
         inner = self.enter(x)
         if self.gated:
             inner, gate = inner.chunk(2, dim=-1)
@@ -109,7 +110,7 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, bias: Tensor | None, memory: Tensor | None, memory_bias: Tensor | None
     ) -> Tensor:
-        """x (B,T,D) -> (B,T,D)."""
+        """X (B,T,D) -> (B,T,D)."""
         seen = self.own_norm(x) if self.first else x
         x = self._add(x, self.own(seen, seen, bias), self.own_norm)
         if self.memory is not None and memory is not None:
@@ -124,6 +125,10 @@ class Block(nn.Module):
         if memory is not None:
             x = self._look(x, memory, None)
         return self._feed(x), past
+
+    def memory_keys(self, memory: Tensor) -> Keys | None:
+        """What every step looks up in the memory, computed once."""
+        return None if self.memory is None else self.memory.keys(memory)
 
     def _look(self, x: Tensor, keys: Keys, bias: Tensor | None) -> Tensor:
         assert self.memory is not None
@@ -162,7 +167,7 @@ class Stack(nn.Module):
         memory: Tensor | None = None,
         memory_keep: Tensor | None = None,
     ) -> Tensor:
-        """x (B,T,D), keep (B,T), memory (B,S,D), memory_keep (B,S) -> (B,T,D), zero where not keep."""
+        """X (B,T,D), keep (B,T), memory (B,S,D), memory_keep (B,S) -> (B,T,D), zero where not keep."""
         bias = keep_bias(keep, x.dtype)
         if self.causal:
             bias = torch.minimum(bias, causal_bias(x.shape[1], x.dtype, x.device))
@@ -178,19 +183,19 @@ class Stack(nn.Module):
         """One more token x (B,1,D), the stack being causal. ``memory`` has no padding here."""
         assert self.causal, "only a left-to-right stack can go step by step"
         if past is None:
-            keys = [
-                None if memory is None or block.memory is None else block.memory.keys(memory)
-                for block in self.blocks
-            ]
+            keys = [None if memory is None else block.memory_keys(memory) for block in self._each()]
             past = Past(own=[None] * len(self.blocks), memory=keys)
         x = self._enter(x, position=past.position)
         own: list[Keys | None] = []
-        for block, before, keys_of_memory in zip(self.blocks, past.own, past.memory, strict=True):
+        for block, before, keys_of_memory in zip(self._each(), past.own, past.memory, strict=True):
             x, keys_now = block.step(x, before, keys_of_memory)
             own.append(keys_now)
         if self.leave is not None:
             x = self.leave(x)
         return x, Past(own=own, memory=past.memory, position=past.position + 1)
+
+    def _each(self) -> list[Block]:
+        return [block for block in self.blocks if isinstance(block, Block)]
 
     def _enter(self, x: Tensor, *, position: int) -> Tensor:
         if self.positions is not None:

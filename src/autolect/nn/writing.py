@@ -50,7 +50,7 @@ def write(
 
 
 def _step(model: Model, tokens: Tensor, past: Any, memory: Tensor | None) -> tuple[Tensor, Any]:
-    """tokens (B,1) -> scores (B,V) of the next one."""
+    """Tokens (B,1) -> scores (B,V) of the next one."""
     assert model.decoder is not None
     first, second = (None, None) if past is None else past
     x = model.embedding(tokens)

@@ -40,7 +40,7 @@ class Autoencode:
         self.config, self.vocab_size = config, vocab_size
 
     def corrupt(self, ids: Ids, draw: np.random.Generator) -> Tensors:
-        """ids (B,T) -> tokens, keep, targets (B,T) and inputs, inputs_keep, following (B,T-1)."""
+        """Ids (B,T) -> tokens, keep, targets (B,T) and inputs, inputs_keep, following (B,T-1)."""
         chosen = choose(ids, self.config.share, draw)
         inputs, following = ids[:, :-1], ids[:, 1:]
         return tensors(

@@ -33,7 +33,7 @@ class Causal:
         self.config, self.vocab_size = config, vocab_size
 
     def corrupt(self, ids: Ids, draw: np.random.Generator) -> Tensors:
-        """ids (B,T) -> tokens, keep, targets (B,T-1 each)."""
+        """Ids (B,T) -> tokens, keep, targets (B,T-1 each)."""
         del draw
         tokens, following = np.ascontiguousarray(ids[:, :-1]), ids[:, 1:]
         return tensors(

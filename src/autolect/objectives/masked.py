@@ -36,7 +36,7 @@ class Masked:
         self.config, self.vocab_size = config, vocab_size
 
     def corrupt(self, ids: Ids, draw: np.random.Generator) -> Tensors:
-        """ids (B,T) -> tokens, keep, targets (B,T each)."""
+        """Ids (B,T) -> tokens, keep, targets (B,T each)."""
         chosen = choose(ids, self.config.share, draw)
         return tensors(
             tokens=hide(ids, chosen, draw, vocab_size=self.vocab_size),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,11 +47,7 @@ class DataConfig(Section):
         return self
 
 
-
-
-def hidden(
-    ids: NDArray[np.int64], share: float, draw: np.random.Generator
-) -> NDArray[np.int64]:
+def hidden(ids: NDArray[np.int64], share: float, draw: np.random.Generator) -> NDArray[np.int64]:
     """Each ordinary token becomes [MASK] with probability ``share``."""
     return np.where((draw.random(ids.shape) < share) & (ids >= NUM_SPECIAL), MASK, ids)
 

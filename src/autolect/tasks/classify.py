@@ -72,9 +72,7 @@ class Classify:
     @staticmethod
     def read(path: Path, config: ClassifyConfig) -> tuple[TextExample, ...]:
         """The examples of a file."""
-        return read_texts(
-            path, text_column=config.text_column, label_column=config.label_column
-        ).examples
+        return read_texts(path, text_column=config.text_column, label_column=config.label_column).examples
 
     @staticmethod
     def find_labels(examples: Sequence[TextExample]) -> tuple[str, ...]:
@@ -151,8 +149,7 @@ class Classify:
         """Accuracy decides; the loss breaks ties."""
         right = [a.label == e.label for a, e in zip(answers, examples, strict=True)]
         chances = [
-            max(a.probabilities.get(e.label, 0.0), 1e-9)
-            for a, e in zip(answers, examples, strict=True)
+            max(a.probabilities.get(e.label, 0.0), 1e-9) for a, e in zip(answers, examples, strict=True)
         ]
         loss = float(-np.log(chances).mean())
         accuracy = float(np.mean(right))
@@ -163,9 +160,7 @@ class Classify:
         labels = tuple(sorted({*self.labels, *gold, *predicted}))
         number = {label: place for place, label in enumerate(labels)}
         right = np.array([g == p for g, p in zip(gold, predicted, strict=True)], dtype=float)
-        matrix = metrics.confusion(
-            [number[g] for g in gold], [number[p] for p in predicted], len(labels)
-        )
+        matrix = metrics.confusion([number[g] for g in gold], [number[p] for p in predicted], len(labels))
         interval = metrics.bootstrap(metrics.mean_score, right, seed=seed)
         return {
             "score": float(right.mean()),

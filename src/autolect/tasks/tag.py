@@ -231,7 +231,7 @@ class Tag:
             flat = [[number.get(t, 0) for tags in side for t in tags] for side in (gold, predicted)]
             right = np.array([a == b for a, b in zip(*flat, strict=True)], dtype=float)
             interval = metrics.bootstrap(metrics.mean_score, right, seed=seed)
-            rows = metrics.per_label(metrics.confusion(*flat, len(labels)), labels)
+            rows = metrics.per_label(metrics.confusion(flat[0], flat[1], len(labels)), labels)
             value = accuracy
         return {
             "score": value,
@@ -267,9 +267,7 @@ class Tag:
         return Tags(tags=tags, probabilities=tuple(shares), spans=tuple(spans))
 
 
-def owners(
-    offsets: NDArray[np.int32], units: Sequence[tuple[int, int]]
-) -> NDArray[np.int64]:
+def owners(offsets: NDArray[np.int32], units: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
     """The unit in which each token begins its visible part, or -1: (n,2) spans -> (n,)."""
     if not units:
         return np.full(len(offsets), -1, dtype=np.int64)
@@ -317,9 +315,7 @@ def _cut(
         token, unit = end, last_unit
 
 
-def _token_accuracy(
-    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
-) -> float:
+def _token_accuracy(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
     pairs = [(a, b) for g, p in zip(gold, predicted, strict=True) for a, b in zip(g, p, strict=True)]
     return sum(a == b for a, b in pairs) / max(1, len(pairs))
 

@@ -1,14 +1,19 @@
-"""Tagged sentences as they stand in a file: the CoNLL family, CoNLL-U, Universal NER, JSON Lines."""
+"""Sentences as they stand in a file, tagged or words alone: the CoNLL family, CoNLL-U, Universal NER.
+
+Tagged sentences may also be JSON Lines.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from autolect.text import segment
-from autolect.text.tables import numbered_lines, read_records, refuse
+from autolect.text.streams import LINE_CHARACTERS, Line, refuse
+from autolect.text.tables import numbered_lines, read_records
 
 _TAG_KEYS = ("tags", "ner_tags")
 _USUAL_TAG = {10: 3, 5: 2}
@@ -23,6 +28,14 @@ class Sentence:
     words: tuple[str, ...]
     tags: tuple[str, ...]
     places: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """The words of a sentence and the number of the line it begins on."""
+
+    words: tuple[str, ...]
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +67,39 @@ def read_columns(path: Path, *, encoding: str, column: int | None) -> Iterator[S
     the lines of CoNLL-U that are no word of their own (3-4, 5.1) are left out. UserError with file and line.
     """
     layout: _Layout | None = None
-    kept: list[_Token] = []
-    for number, line in numbered_lines(path, encoding=encoding):
-        if not line.strip(" \t"):
-            if kept:
-                yield _sentence(kept)
-                kept = []
+    for lines in _sentences(numbered_lines(path, encoding=encoding), path):
+        kept: list[_Token] = []
+        for number, line, _ in lines:
+            if line.startswith("-DOCSTART-") or (not kept and _is_comment(line, layout)):
+                continue
+            where = f"{path}:{number}"
+            layout = layout or _learn(line, number, where, column)
+            token = _token(line, layout, where)
+            if token is not None:
+                kept.append(token)
+        if kept:
+            yield _sentence(kept)
+
+
+def read_words(lines: Iterable[Line], *, path: Path, layout: Literal["conll", "conllu"]) -> Iterator[Words]:
+    """The words of each sentence, whatever is known about them; -DOCSTART- and comments are left out.
+
+    conll: the word stands first, or second where the words of the first sentence are numbered (Universal
+    NER).  conllu: words are numbered; a multi-word token (1-2) stands for its words, an empty node (2.1)
+    for nothing. Raises UserError with file and line.
+    """
+    numbered = True if layout == "conllu" else None
+    for group in _sentences(lines, path):
+        number = group[0].number
+        if numbered:
+            yield Words(words=_numbered_words(group, path), number=number)
             continue
-        if line.startswith("-DOCSTART-") or (not kept and _is_comment(line, layout)):
-            continue
-        where = f"{path}:{number}"
-        layout = layout or _learn(line, number, where, column)
-        token = _token(line, layout, where)
-        if token is not None:
-            kept.append(token)
-    if kept:
-        yield _sentence(kept)
+        texts = [line.text for line in group if not _is_remark(line.text, group[-1].text)]
+        rows = [row for row in map(_row, texts) if row[0] != "-DOCSTART-"]
+        if numbered is None and rows:
+            numbered = len(rows[0]) > 2 and all(row[0] == str(n) for n, row in enumerate(rows, 1))
+        words = _numbered_words(group, path) if numbered else tuple(row[0] for row in rows)
+        yield Words(words=words, number=number)
 
 
 def read_objects(path: Path, *, encoding: str) -> Iterator[Sentence]:
@@ -106,6 +136,55 @@ def strip_counts(sentences: Sequence[Sentence]) -> list[tuple[str, ...]]:
     if num_cjk * 2 <= num_tokens:
         return [sentence.words for sentence in sentences]
     return [tuple(word[:-1] for word in sentence.words) for sentence in sentences]
+
+
+def _sentences(lines: Iterable[Line], path: Path) -> Iterator[list[Line]]:
+    """Groups of lines between blank lines."""
+    kept: list[Line] = []
+    size = 0
+    for line in lines:
+        # Other blanks, such as the ideographic space, may be tokens.
+        if line.text.strip(" \t"):
+            kept.append(line)
+            size += len(line.text)
+            if size > LINE_CHARACTERS:
+                where = f"{path}:{kept[0].number}"
+                refuse("begins a sentence without end", where, "part it by blank lines")
+        elif kept:
+            yield kept
+            kept, size = [], 0
+    if kept:
+        yield kept
+
+
+def _row(line: str) -> list[str]:
+    return _cells(line, tabs="\t" in line)
+
+
+def _is_remark(line: str, last: str) -> bool:
+    """Whether a line is no word of its sentence, whose last line surely is one; "# O" is the word "#"."""
+    if not line.startswith("#") or line == last:
+        return False
+    if "\t" in last:
+        return "\t" not in line
+    return "=" in line or len(line.split(" ")) != len(last.split(" "))
+
+
+def _numbered_words(lines: Iterable[Line], path: Path) -> tuple[str, ...]:
+    words: list[str] = []
+    covered = 0
+    for line in lines:
+        if line.text.startswith("#"):
+            continue
+        name, _, rest = line.text.partition("\t")
+        known = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9})|(\.[0-9]+))?", name)
+        if not known or "\t" not in rest:
+            where = f"{path}:{line.number}"
+            refuse("is not a numbered word (number, tab, form, tab, ...)", where, "number the words from 1")
+        if known[3] is None and int(known[1]) > covered:
+            words.append(rest.split("\t", 1)[0])
+            covered = int(known[2] or covered)
+    return tuple(words)
 
 
 def _is_comment(line: str, layout: _Layout | None) -> bool:

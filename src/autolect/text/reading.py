@@ -41,16 +41,12 @@ class Reader:
         ]
 
 
-def _original(
-    spans: NDArray[np.int32], offsets: NDArray[np.integer]
-) -> NDArray[np.int32]:
+def _original(spans: NDArray[np.int32], offsets: NDArray[np.integer]) -> NDArray[np.int32]:
     """Spans in the cleaned text -> spans in the original: first to last character that was kept."""
     if not len(spans) or not len(offsets):
         return np.zeros((len(spans), 2), dtype=np.int32)
     last = len(offsets) - 1
     starts = offsets[np.minimum(spans[:, 0], last)]
-    ends = np.where(
-        spans[:, 1] > spans[:, 0], offsets[np.clip(spans[:, 1] - 1, 0, last)] + 1, starts
-    )
+    ends = np.where(spans[:, 1] > spans[:, 0], offsets[np.clip(spans[:, 1] - 1, 0, last)] + 1, starts)
     original: NDArray[np.int32] = np.stack([starts, ends], axis=1).astype(np.int32)
     return original

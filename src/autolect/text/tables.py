@@ -1,32 +1,40 @@
-"""Rows and records of labelled files: TSV, CSV and JSON Lines, each also .gz or .zst.
+"""Rows of tables (TSV, CSV), and rows and records of labelled files (JSON Lines too).
 
-A labelled file is small enough to be kept whole, and every row in it counts: nothing is skipped but blank
-lines, and what is malformed is a UserError with file and line.
+Every row counts: nothing is skipped but blank lines, and what is malformed is a UserError with file and
+line.
 """
 
 from __future__ import annotations
 
-import codecs
+import contextlib
 import csv
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NamedTuple
 
-from autolect.core.errors import UserError
+from autolect.text.streams import LINE_CHARACTERS, Line, TextFile, refuse, suffix, whole_lines
+
+__all__ = [
+    "JSONL",
+    "MAX_BYTES",
+    "Cut",
+    "Record",
+    "Row",
+    "cut_rows",
+    "numbered_lines",
+    "read_records",
+    "read_rows",
+    "refuse",
+    "suffix",
+]
 
 JSONL = (".jsonl", ".ndjson")
 """Suffixes of JSON Lines."""
 MAX_BYTES = 1 << 30
-"""Largest file, unpacked; it is kept in memory, and a packed one may hide much more."""
-
-_ZSTD_PIECE = 1 << 10
-"""Bytes unpacked at a time: four of them may become 128 KiB."""
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+"""Largest labelled file, unpacked; its examples are kept in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +53,11 @@ class Record:
     where: str
 
 
-def suffix(path: Path) -> str:
-    """The suffix of the format, below that of the compression, in lower case."""
-    return Path(path.name.lower().removesuffix(".gz").removesuffix(".zst")).suffix
+class Cut(NamedTuple):
+    """Cells of one row and the number of the line it begins on."""
+
+    number: int
+    cells: list[str]
 
 
 def read_rows(path: Path, *, encoding: str) -> Iterator[Row]:
@@ -57,16 +67,24 @@ def read_rows(path: Path, *, encoding: str) -> Iterator[Row]:
     """
     if suffix(path) in JSONL:
         return _of_records(read_records(path, encoding=encoding))
+    rows = cut_rows(numbered_lines(path, encoding=encoding), path=path)
+    return (Row(cells=tuple(row.cells), where=f"{path}:{row.number}") for row in rows)
+
+
+def cut_rows(lines: Iterable[Line], *, path: Path) -> Iterator[Cut]:
+    """The rows of a CSV file, or of one whose columns are parted by tabs, all of one width.
+
+    CSV knows only well-formed quotes. Between tabs quotes mean nothing, for an open one would swallow the
+    rows after it. Blank lines are left out. Raises UserError with file and line.
+    """
     if suffix(path) == ".csv":
-        return _even(path, _quoted(path, encoding))
-    # Quotes mean nothing between tabs, for an open one would swallow the rows after it.
-    lines = numbered_lines(path, encoding=encoding)
-    return _even(path, ((number, line.split("\t")) for number, line in lines if line))
+        return _even(_quoted(lines, path), path)
+    return _even((Cut(line.number, line.text.split("\t")) for line in lines if line.text), path)
 
 
 def read_records(path: Path, *, encoding: str) -> Iterator[Record]:
     """JSON objects, one a line."""
-    for number, line in numbered_lines(path, encoding=encoding):
+    for number, line, _ in numbered_lines(path, encoding=encoding):
         if not line.strip():
             continue
         where = f"{path}:{number}"
@@ -82,95 +100,49 @@ def read_records(path: Path, *, encoding: str) -> Iterator[Record]:
         yield Record(values=values, where=where)
 
 
-def numbered_lines(path: Path, *, encoding: str) -> Iterator[tuple[int, str]]:
-    r"""Unpacked and strictly decoded lines without their breaks (\n, \r\n, \r), counted from 1.
-
-    A byte order mark decides over the encoding. UserError with the byte that cannot be decoded.
-    """
-    raw = _unpacked(path)
-    mark, name = next(((mark, name) for mark, name in _MARKS if raw.startswith(mark)), (b"", encoding))
-    try:
-        text = raw[len(mark) :].decode(name)
-    except LookupError:
-        refuse(f"{name!r} is not an encoding", str(path), "try utf-8 or gb18030")
-    except UnicodeDecodeError as error:
-        what = f"is not {name} at byte {error.start + len(mark)} ({error.reason})"
-        refuse(what, str(path), "convert the file to UTF-8, or name its own encoding")
-    # str.splitlines would also cut at U+2028 and its like, which stand inside of texts.
-    return enumerate(text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n"), start=1)
+def numbered_lines(path: Path, *, encoding: str) -> Iterator[Line]:
+    """The lines of a labelled file (see `streams.whole_lines`); UserError beyond MAX_BYTES."""
+    return whole_lines(TextFile(path=path, encoding=encoding, most_bytes=MAX_BYTES))
 
 
-def refuse(what: str, where: str, fix: str) -> NoReturn:
-    """Raise a UserError that hides the exception it comes from."""
-    raise UserError(what, where=where, fix=fix) from None
-
-
-def _unpacked(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            if path.suffix.lower() == ".gz":
-                raw = gzip.GzipFile(fileobj=stream).read(MAX_BYTES + 1)
-            elif path.suffix.lower() == ".zst":
-                raw = _from_zstd(stream)
-            else:
-                raw = stream.read(MAX_BYTES + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        refuse(f"is damaged or cut short ({error})", str(path), "compress or copy it again")
-    except OSError as error:
-        refuse(f"cannot be read ({error.strerror})", str(path), "check the path and its permissions")
-    if len(raw) > MAX_BYTES:
-        refuse(f"holds more than {MAX_BYTES} bytes", str(path), "label less, or part the file")
-    return raw
-
-
-def _from_zstd(stream: IO[bytes]) -> bytes:
-    """Every frame; EOFError where one is damaged or unfinished, which the library's reader passes over."""
-    import zstandard
-
-    unpacked = bytearray()
-    frame, left = None, b""
-    while (piece := left or stream.read(_ZSTD_PIECE)) and len(unpacked) <= MAX_BYTES:
-        frame = frame or zstandard.ZstdDecompressor().decompressobj()
-        try:
-            unpacked += frame.decompress(piece)
-        except zstandard.ZstdError as error:
-            raise EOFError(str(error)) from None
-        left = frame.unused_data if frame.eof else b""
-        frame = None if frame.eof else frame
-    if frame is not None and len(unpacked) <= MAX_BYTES:
-        raise EOFError("the last frame is not complete")
-    return bytes(unpacked)
-
-
-def _quoted(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows of a CSV file and the line each begins on; blank lines are left out."""
-    reader = csv.reader((line + "\n" for _, line in numbered_lines(path, encoding=encoding)), strict=True)
+def _quoted(lines: Iterable[Line], path: Path) -> Iterator[Cut]:
+    reader = csv.reader((line.text + "\n" for line in lines), strict=True)
     while True:
         first = reader.line_num + 1
         try:
-            row = next(reader)
+            with _field_limit():
+                row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
             refuse(f"is not a valid row ({error})", f"{path}:{first}", "look for an unclosed quote")
         if row:
-            yield first, row
+            yield Cut(first, row)
 
 
-def _even(path: Path, rows: Iterable[tuple[int, list[str]]]) -> Iterator[Row]:
+@contextlib.contextmanager
+def _field_limit() -> Iterator[None]:
+    """Let fields be as long as lines. The limit belongs to the process, so it is put back after a row."""
+    before = csv.field_size_limit(LINE_CHARACTERS)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _even(rows: Iterable[Cut], path: Path) -> Iterator[Cut]:
     """The rows; UserError at the first that has not as many cells as the first of all."""
     width = top = 0
-    for number, cells in rows:
+    for row in rows:
         if not width:
-            width, top = len(cells), number
-        where = f"{path}:{number}"
-        if len(cells) != width:
+            width, top = len(row.cells), row.number
+        if len(row.cells) != width:
             refuse(
-                f"has {len(cells)} columns where line {top} has {width}",
-                where,
+                f"has {len(row.cells)} columns where line {top} has {width}",
+                f"{path}:{row.number}",
                 "a separator inside of a value ends it: remove it, or use a quoted .csv",
             )
-        yield Row(cells=tuple(cells), where=where)
+        yield row
 
 
 def _of_records(records: Iterable[Record]) -> Iterator[Row]:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from autolect.core import files
-from autolect.core.errors import DamagedError
+from autolect.core.errors import UserError
 
 KIND = "checkpoint"
 
@@ -44,7 +44,7 @@ def load(
     """
     try:
         facts = dict(files.verify(folder, kind=KIND).facts)
-    except (DamagedError, files.UserError):
+    except UserError:
         return None
     if facts.get("key") != key:
         return None
@@ -59,6 +59,4 @@ def load(
 
 
 def _part(values: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name[len(prefix) :]: value for name, value in values.items() if name.startswith(prefix)
-    }
+    return {name[len(prefix) :]: value for name, value in values.items() if name.startswith(prefix)}

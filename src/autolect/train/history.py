@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, Literal
 
 LOG = "metrics.jsonl"
 
@@ -15,7 +15,7 @@ class History:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._log: BinaryIO | None = None
+        self._log: IO[bytes] | None = None
         self._events: Any = None
 
     def start(self) -> None:
@@ -56,7 +56,7 @@ class History:
             self._log.close()
             self._events.close()
 
-    def _open(self, mode: str) -> None:
+    def _open(self, mode: Literal["wb", "ab"]) -> None:
         if self._folder is None:
             return
         from tensorboardX import SummaryWriter

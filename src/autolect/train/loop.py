@@ -129,14 +129,12 @@ class _Loop:
     ) -> None:
         self.goal, self.config, self.seed, self.device = goal, config, seed, device
         self.batches, self.progress, self.what = batches, progress, what
-        goal.network.to(device.torch)
+        goal.network.to(device.place)
         self.optimizer = make_optimizer(goal.network, config)
         self.state = _State(steps=0)
         self._bad_steps = 0
 
-    def begin(
-        self, folder: Path | None, key: str, history: History
-    ) -> tuple[dict[str, Tensor], int]:
+    def begin(self, folder: Path | None, key: str, history: History) -> tuple[dict[str, Tensor], int]:
         """Resume from the folder's checkpoint, or start: gives the best weights and the step."""
         found = None
         if folder is not None:
@@ -154,9 +152,7 @@ class _Loop:
             values[name] = Score(**values[name])
         self.state = _State(**values)
         lost = history.resume(facts["log_bytes"])
-        self.progress.say(
-            f"{self.what}: resumed at step {self.state.step}, {lost} logged steps are redone"
-        )
+        self.progress.say(f"{self.what}: resumed at step {self.state.step}, {lost} logged steps are redone")
         return best, self.state.step
 
     def step(self) -> dict[str, Any]:
@@ -165,9 +161,7 @@ class _Loop:
         network.train()
         loss = self._backward(state.step)
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
-        rate = rate_at(
-            state.step, steps=state.steps, peak=self.config.rate, warmup=self.config.warmup
-        )
+        rate = rate_at(state.step, steps=state.steps, peak=self.config.rate, warmup=self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         mean = loss.total.item() / max(1, loss.targets)
@@ -219,7 +213,7 @@ class _Loop:
         torch.manual_seed(int(np.random.SeedSequence([self.seed, 3, step]).generate_state(1)[0]))
         with self.device.computing():
             loss = self.goal.loss(on(self.goal.collate(batch.rows, batch.length, draw), self.device))
-        (loss.total / max(1, loss.targets)).backward()
+        torch.autograd.backward(loss.total / max(1, loss.targets))
         return loss
 
     def _budget(self) -> int:
@@ -261,6 +255,6 @@ class _Loop:
 
 def on(batch: Tensors, device: Device) -> Tensors:
     """A batch on a device."""
-    if device.torch.type == "cpu":
+    if device.place.type == "cpu":
         return batch
-    return {name: value.to(device.torch, non_blocking=True) for name, value in batch.items()}
+    return {name: value.to(device.place, non_blocking=True) for name, value in batch.items()}

@@ -1,0 +1,1 @@
+"""Static word vectors: store, formats, probes."""

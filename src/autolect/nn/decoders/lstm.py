@@ -27,9 +27,7 @@ class LSTMDecoder(nn.Module):
 
     def __init__(self, config: LSTMDecoderConfig, *, width: int, memory: bool) -> None:
         super().__init__()
-        self.stack = Stack(
-            config, cell="lstm", width=width, layers=config.layers, causal=True, memory=memory
-        )
+        self.stack = Stack(config, cell="lstm", width=width, layers=config.layers, causal=True, memory=memory)
 
     def forward(
         self,
@@ -38,6 +36,7 @@ class LSTMDecoder(nn.Module):
         memory: Tensor | None = None,
         memory_keep: Tensor | None = None,
     ) -> Tensor:
+        """x, keep, memory, memory_keep -> states."""
         states: Tensor = self.stack(x, keep, memory, memory_keep)
         return states
 

@@ -37,6 +37,7 @@ class TransformerDecoder(nn.Module):
         memory: Tensor | None = None,
         memory_keep: Tensor | None = None,
     ) -> Tensor:
+        """x, keep, memory, memory_keep -> states."""
         states: Tensor = self.stack(x, keep, memory, memory_keep)
         return states
 

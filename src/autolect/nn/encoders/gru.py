@@ -34,6 +34,7 @@ class GRUEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor, keep: Tensor) -> Tensor:
+        """x, keep -> states."""
         states: Tensor = self.stack(x, keep)
         return states
 

@@ -30,11 +30,10 @@ class TransformerEncoder(nn.Module):
     def __init__(self, config: TransformerEncoderConfig, *, causal: bool = False) -> None:
         super().__init__()
         check_heads(config.width, config.heads, where="encoder")
-        self.stack = Stack(
-            config, width=config.width, layers=config.layers, causal=causal, memory=False
-        )
+        self.stack = Stack(config, width=config.width, layers=config.layers, causal=causal, memory=False)
 
     def forward(self, x: Tensor, keep: Tensor) -> Tensor:
+        """x, keep -> states."""
         states: Tensor = self.stack(x, keep)
         return states
 

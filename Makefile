@@ -1,0 +1,39 @@
+# Few verbs. `make demo` on a fresh clone installs, trains two small models and shows their reports.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Two workers with one thread each: more threads than cores make the suite slower and figures differ.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+.PHONY: help install demo test lint docs
+
+help:  ## show the verbs
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/'
+
+install: $(STAMP)  ## make .venv with everything, as pinned in requirements.lock
+
+$(STAMP): pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[dev]'
+	touch $@
+
+demo: install  ## train, measure and report a small Chinese and a small English model
+	$(BIN)/autolect run recipes/quickstart-zh.toml
+	$(BIN)/autolect run recipes/quickstart-en.toml
+
+test: install  ## run the suite
+	$(PYTEST)
+
+lint: install  ## check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: install  ## write docs/recipe.md from the docstrings of the settings
+	$(BIN)/python docs/recipe.py

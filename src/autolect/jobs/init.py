@@ -1,0 +1,274 @@
+"""files -> a commented recipe: what they are, their language, and a model of a fitting size."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from autolect.core import files
+from autolect.core.errors import UserError
+from autolect.text import columns, labelled, language, readers, tables
+
+SAMPLE_CHARACTERS = 200_000
+"""How much text is read to tell the language and the bytes a character takes."""
+
+_SAMPLE_FILES = 20
+_PACKED_RATIO = 3
+"""Text is about this much larger than its gzip or zstd file."""
+_TAGGED = (".conll", ".conllu", ".iob", ".iob2", ".bio")
+_TABLES = (".csv", ".tsv", *tables.JSONL)
+_LOOKED_ROWS = 100
+_LARGEST_LOOK = 64 << 20
+"""Larger tables are taken for text without a look: labelled data is small, and looking reads it whole."""
+_LONGEST_LABEL = 60
+_ROWS_A_LABEL = 3
+"""A column whose values stand less often than this on average holds no labels."""
+_UNSPACED = ("zh", "ja", "ko", "th")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A recipe's text, and what was found, to show."""
+
+    text: str
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    path: Path
+    kind: Literal["classify", "tag"]
+    column: str
+    num_examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """Up to so many characters of text: a vocabulary, an encoder and minutes."""
+
+    characters: float
+    vocab_size: int
+    width: int
+    layers: int
+    minutes: int
+
+
+_SIZES = (
+    _Size(3e5, 2000, 128, 2, 2),
+    _Size(3e6, 6000, 192, 3, 5),
+    _Size(3e7, 8000, 256, 4, 15),
+    _Size(3e8, 16000, 384, 6, 90),
+    _Size(float("inf"), 32000, 512, 8, 480),
+)
+
+
+def init(patterns: Sequence[str], *, recipe: Path) -> Proposal:
+    """Write a recipe for the files that paths, folders and patterns name; an existing one stays."""
+    if recipe.exists():
+        raise UserError("is there already", where=str(recipe), fix="choose another name with -o")
+    proposal = propose(patterns, beside=recipe.parent)
+    files.save_file(recipe, proposal.text)
+    return proposal
+
+
+def propose(patterns: Sequence[str], *, beside: Path) -> Proposal:
+    """Look at files; paths in the recipe are relative to ``beside`` where they lie below it."""
+    paths = readers.expand(patterns)
+    found = {path: _look(path) for path in paths}
+    tasks = [one for one in found.values() if one is not None]
+    if len({one.kind for one in tasks}) > 1:
+        two = next(one for one in tasks if one.kind != tasks[0].kind)
+        what = f"holds data to {two.kind}, and {tasks[0].path} data to {tasks[0].kind}"
+        raise UserError(what, where=str(two.path), fix="init takes one task; leave one of them out")
+    plain = [path for path, one in found.items() if one is None]
+    parts = _parts(tasks)
+    column = _text_column(plain) if plain else _column(parts)
+    corpus = plain or [parts["train"].path]
+    sample, ratio = _sample(corpus, column)
+    code = language.guess(sample)
+    characters = sum(_unpacked_bytes(path) for path in corpus) / ratio
+    size = next(one for one in _SIZES if characters <= one.characters)
+    written = _short(patterns, plain, paths, beside) if plain else [_from(corpus[0], beside)]
+    return Proposal(
+        text=_text(written, code, size, parts, column=column, beside=beside),
+        rows=_rows(corpus, code, characters, size, parts),
+    )
+
+
+def _look(path: Path) -> _Labelled | None:
+    """What a file is labelled with, or None for text, told by reading it."""
+    suffix = tables.suffix(path)
+    if suffix in _TAGGED:
+        return _Labelled(path, "tag", "", len(labelled.read_tokens(path).examples))
+    if suffix not in _TABLES or path.stat().st_size > _LARGEST_LOOK:
+        return None
+    if suffix in tables.JSONL and _tagged_object(path):
+        return _Labelled(path, "tag", "", len(labelled.read_tokens(path).examples))
+    try:
+        read = labelled.read_texts(path)
+    except UserError:
+        return None
+    labels = [example.label for example in read.examples]
+    few = len(set(labels)) * _ROWS_A_LABEL <= len(labels)
+    if not few or max(map(len, labels)) > _LONGEST_LABEL or len(set(labels)) < 2:
+        return None
+    return _Labelled(path, "classify", read.text_column, len(labels))
+
+
+def _tagged_object(path: Path) -> bool:
+    record = next(iter(tables.read_records(path, encoding="utf-8")), None)
+    return record is not None and "tokens" in record.values
+
+
+def _parts(tasks: Sequence[_Labelled]) -> dict[str, _Labelled]:
+    """train, valid and test by the files' names; the largest of the others is train."""
+    parts: dict[str, _Labelled] = {}
+    others = []
+    for one in tasks:
+        name = re.search(r"(?<![a-z])(train|valid|val|dev|test)(?![a-z])", one.path.name.lower())
+        part = {"val": "valid", "dev": "valid"}.get(name[1], name[1]) if name else ""
+        if part and part not in parts:
+            parts[part] = one
+        else:
+            others.append(one)
+    if tasks and "train" not in parts:
+        chosen = max(others or [*parts.values()], key=lambda one: one.num_examples)
+        parts = {"train": chosen, **{name: one for name, one in parts.items() if one is not chosen}}
+    return parts
+
+
+def _text_column(plain: Sequence[Path]) -> str:
+    """The column that text files with columns share: a usual name, else the one with the longest cells."""
+    path = next((path for path in plain if tables.suffix(path) in _TABLES), None)
+    if path is None:
+        return "text"
+    rows = list(itertools.islice(tables.read_rows(path, encoding="utf-8"), _LOOKED_ROWS + 1))
+    names = [cell or "" for cell in rows[0].cells] if rows else []
+    usual = next((name for name in columns.TEXT_NAMES if name in names), "")
+    if usual or len(rows) < 2:
+        return usual or "text"
+    sizes = [sum(len(row.cells[at] or "") for row in rows[1:]) for at in range(len(names))]
+    return names[sizes.index(max(sizes))]
+
+
+def _column(parts: dict[str, _Labelled]) -> str:
+    """The column from which the labelled file is read as text, too."""
+    train = parts["train"]
+    if train.kind == "tag" and tables.suffix(train.path) not in tables.JSONL:
+        return "text"
+    if train.kind == "classify" and not train.column.isdecimal():
+        return train.column
+    raise UserError(
+        "has labels but no column that can be read as text",
+        where=str(train.path),
+        fix="name files of plain text as well; the model learns the language from them",
+    )
+
+
+def _sample(paths: Sequence[Path], column: str) -> tuple[list[str], float]:
+    """Texts to judge by, and the bytes of file that one character stands for."""
+    texts: list[str] = []
+    step = max(1, len(paths) // _SAMPLE_FILES)
+    chosen = paths[::step][:_SAMPLE_FILES]
+    for path in chosen:
+        left = SAMPLE_CHARACTERS // len(chosen)
+        documents = readers.read(path, column=column)
+        for document in documents:
+            texts.append(document.text[:left])
+            left -= len(document.text)
+            if left <= 0:
+                break
+    if not texts:
+        raise UserError("there is no text in it", where=str(paths[0]), fix="name files with text")
+    joined = "".join(texts)
+    return texts, max(1.0, len(joined.encode("utf-8")) / len(joined))
+
+
+def _unpacked_bytes(path: Path) -> float:
+    packed = path.suffix.lower() in (".gz", ".zst", ".parquet")
+    return path.stat().st_size * (_PACKED_RATIO if packed else 1)
+
+
+def _short(patterns: Sequence[str], plain: list[Path], paths: list[Path], beside: Path) -> list[str]:
+    """What the user wrote where all of it is text, else the text files one by one."""
+    return [_from(path, beside) for path in (map(Path, patterns) if plain == paths else plain)]
+
+
+def _from(path: Path, folder: Path) -> str:
+    absolute, base = Path(os.path.abspath(path)), Path(os.path.abspath(folder))  # noqa: PTH100 (keep links)
+    return (absolute.relative_to(base) if absolute.is_relative_to(base) else absolute).as_posix()
+
+
+def _rows(
+    corpus: Sequence[Path], code: str, characters: float, size: _Size, parts: dict[str, _Labelled]
+) -> tuple[tuple[str, str], ...]:
+    rows = [("text", f"{len(corpus)} {'file' if len(corpus) == 1 else 'files'}, about {_round(characters)}")]
+    rows += [("language", code), ("encoder", f"{size.layers} layers, width {size.width}")]
+    rows += [("vocabulary", f"{size.vocab_size}"), ("pretraining", f"{size.minutes} minutes")]
+    rows += [(name, f"{one.path.name}, {one.num_examples} examples") for name, one in parts.items()]
+    rows += [("task", parts["train"].kind if parts else "none")]
+    return tuple(rows)
+
+
+def _round(characters: float) -> str:
+    for unit, name in ((1e6, "million"), (1e3, "thousand")):
+        if characters >= unit:
+            return f"{characters / unit:.1f} {name} characters"
+    return f"{characters:.0f} characters"
+
+
+def _text(
+    written: Sequence[str],
+    code: str,
+    size: _Size,
+    parts: dict[str, _Labelled],
+    *,
+    column: str,
+    beside: Path,
+) -> str:
+    why = (
+        "no spaces between words: pieces are learned from characters"
+        if code in _UNSPACED
+        else ("pieces of words, so no word is unknown")
+    )
+    lines = ["# Written by `autolect init`. Every key is explained in docs/recipe.md.", "", "[corpus]"]
+    lines += [f"files = {_toml(list(written))}"]
+    lines += [f"language = {_toml(code)}  # found by looking at the text"]
+    lines += [f"column = {_toml(column)}"] if column != "text" else []
+    lines += ['clean = "faithful"  # "classic" also removes stop words and punctuation', ""]
+    lines += ["[tokenizer]", f'kind = "unigram"  # {why}']
+    lines += [f"vocab_size = {size.vocab_size}  # at most; a small corpus gives fewer", ""]
+    lines += ["[vectors]", 'kind = "skipgram"  # cbow, fasttext or none', ""]
+    lines += ["[encoder]", 'kind = "transformer"  # lstm or gru: smaller and faster', f"width = {size.width}"]
+    lines += [f"layers = {size.layers}", ""]
+    lines += ["[decoder]", 'kind = "transformer"  # lstm or gru', ""]
+    lines += ["[objective]", 'kind = "autoencode"  # masked (BERT), causal (GPT-2) ...', ""]
+    lines += ["[train]", f"minutes = {size.minutes}  # or steps, epochs, tokens", ""]
+    return "\n".join([*lines, *_task_lines(parts, beside)])
+
+
+def _task_lines(parts: dict[str, _Labelled], beside: Path) -> list[str]:
+    if not parts:
+        return [
+            "# [task]  # with labelled data: what the model is fine-tuned for",
+            '# kind = "classify"  # or "tag"',
+            '# train = "train.tsv"',
+            "",
+        ]
+    lines = ["[task]", f"kind = {_toml(parts['train'].kind)}"]
+    for name in ("train", "valid", "test"):
+        lines += [f"{name} = {_toml(_from(parts[name].path, beside))}"] if name in parts else []
+    missing = [name for name in ("valid", "test") if name not in parts]
+    if missing:
+        lines += [f"# {' and '.join(missing)}: split off train, the same way each time"]
+    return [*lines, "", "# [search]  # tries settings on the valid split", "# trials = 8", ""]
+
+
+def _toml(value: str | list[str]) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
