@@ -148,6 +148,12 @@ def test_csv_places_are_those_where_rows_begin(tmp_path: Path) -> None:
     ]
 
 
+def test_a_long_text_in_csv_is_read_whole(tmp_path: Path) -> None:
+    long = "x" * (csv.field_size_limit() + 1)
+    read = texts(tmp_path, "a.csv", f"text,label\n{long},a\n")
+    assert [e.text for e in read.examples] == [long]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "line"),
     [
@@ -189,6 +195,7 @@ def test_packed_and_differently_encoded_files_read_alike(tmp_path: Path) -> None
         ("a.tsv.zst", frames),
         ("b.tsv", b"\xef\xbb\xbf" + TEXTS.encode()),
         ("c.tsv", TEXTS.encode("utf-16")),
+        ("d.tsv", TEXTS.encode("utf-32")),
     ):
         assert [(e.text, e.label) for e in texts(tmp_path, name, content).examples] == plain
 
@@ -201,6 +208,7 @@ def test_packed_and_differently_encoded_files_read_alike(tmp_path: Path) -> None
         ("a.tsv.zst", zstandard.compress(TEXTS.encode())[:-4], "cut short"),
         ("a.tsv.zst", b"no zstd", "damaged"),
         ("a.tsv", b"a\tb\nc\t\xff\n", "not utf-8 at byte 6"),
+        ("a.tsv", b"a\tb\nc\t\0\n", "NUL at byte 6"),
     ],
 )
 def test_bytes_that_cannot_be_read_are_refused(tmp_path: Path, name: str, content: bytes, what: str) -> None:

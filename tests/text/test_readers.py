@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 import random
@@ -10,13 +9,12 @@ from typing import Any
 
 import pyarrow as arrow
 import pytest
-import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from autolect.core.errors import UserError
-from autolect.text import readers
+from autolect.text import conll, readers, streams
 from autolect.text.readers import common_folder, expand, guess_document, read
 
 Write = Callable[[str, "str | bytes"], Path]
@@ -86,38 +84,6 @@ def test_sources_are_relative_to_the_common_folder(write: Write) -> None:
 
 
 # plain text
-
-
-def test_lines_end_at_newlines_and_nowhere_else(write: Write) -> None:
-    path = write("a.txt", "one\u2028still\x0bone\ntwo\r\nthree\rfour")
-    found = list(read(path, document="line"))
-    assert [d.text for d in found] == ["one\u2028still\x0bone", "two", "three", "four"]
-    assert [d.where for d in found] == ["a.txt:1", "a.txt:2", "a.txt:3", "a.txt:4"]
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=st.text(alphabet="ab 中\r\n", max_size=60), size=st.integers(1, 7))
-def test_lines_do_not_depend_on_where_chunks_end(text: str, size: int, tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_bytes(text.encode())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers, "_CHUNK", size)
-        found = [(d.where, d.text) for d in read(path, document="line")]
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    assert found == [(f"a.txt:{n}", line) for n, line in enumerate(lines, 1) if line.strip()]
-
-
-def test_a_line_that_is_too_long_is_cut_and_nothing_is_lost(
-    write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(readers, "LINE_CHARACTERS", 10)
-    monkeypatch.setattr(readers, "_CHUNK", 7)
-    line = "aaa bbb ccc ddd " + "e" * 25
-    found = list(read(write("a.txt", line + "\nend"), document="line"))
-    assert "".join(d.text for d in found[:-1]) == line
-    assert max(len(d.text) for d in found) <= 10
-    assert found[0].text == "aaa bbb "
-    assert found[-1].where == "a.txt:2"
 
 
 def test_blocks_join_their_lines_with_a_space_but_not_between_chinese(write: Write) -> None:
@@ -192,92 +158,6 @@ def test_auto_reads_wrapped_text_by_blocks_without_losing_the_sample(write: Writ
     assert texts(path) == paragraphs
 
 
-# decoding
-
-
-@pytest.mark.parametrize("mark_and_codec", ["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le"])
-def test_a_byte_order_mark_wins_over_the_declared_encoding(write: Write, mark_and_codec: str) -> None:
-    codec = mark_and_codec
-    data = "中文 text".encode(codec) if codec == "utf-8-sig" else "\ufeff中文 text".encode(codec)
-    assert texts(write("a.txt", data), encoding="latin-1") == ["中文 text"]
-
-
-def test_the_declared_encoding_is_used(write: Write) -> None:
-    assert texts(write("a.txt", "中文".encode("gb18030")), encoding="gb18030") == ["中文"]
-
-
-@pytest.mark.parametrize("chunk", [1, 2, 3, 1 << 20])
-@pytest.mark.parametrize(
-    ("data", "encoding", "offset"),
-    [
-        (b"abc\n\xe4\xbd\xa0\xff", "utf-8", 7),
-        (b"\xef\xbb\xbfab\xff", "utf-8", 5),
-        (b"ab\xe4\xbd", "utf-8", 2),
-        ("中文".encode("gb18030") + b"\xff\xff", "gb18030", 4),
-        (b"\xff\xfea\0\0\xdca\0", "utf-8", 4),
-    ],
-)
-def test_a_byte_that_cannot_be_decoded_is_named_by_its_offset(
-    write: Write, monkeypatch: pytest.MonkeyPatch, data: bytes, encoding: str, offset: int, chunk: int
-) -> None:
-    monkeypatch.setattr(readers, "_CHUNK", max(chunk, 4))
-    caught = error(write("a.txt", data), encoding=encoding)
-    assert f"at byte {offset} " in caught.what
-    assert "corpus.encoding" in caught.fix
-
-
-def test_the_offset_counts_decompressed_bytes(write: Write) -> None:
-    caught = error(write("a.txt.gz", gzip.compress(b"a" * 5000 + b"\xff")))
-    assert "at byte 5000 " in caught.what
-
-
-def test_an_unknown_encoding_is_refused(write: Write) -> None:
-    with pytest.raises(UserError, match="is not an encoding"):
-        read(write("a.txt", "x"), encoding="utf-9")
-
-
-@pytest.mark.parametrize(("data", "offset"), [("中\nab\0c".encode(), 6), (b"\xff\xfea\0\0\0", 4)])
-def test_binary_is_named_by_its_offset(write: Write, data: bytes, offset: int) -> None:
-    assert error(write("a.txt", data)).what == f"looks binary: NUL at byte {offset}"
-
-
-# compression
-
-
-def compress(name: str, data: bytes) -> bytes:
-    return gzip.compress(data) if name.endswith(".gz") else zstandard.ZstdCompressor().compress(data)
-
-
-@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst"])
-def test_compressed_text_is_read_whole_even_in_several_members(write: Write, name: str) -> None:
-    lines = [f"line {n}" for n in range(20000)]
-    data = "\n".join(lines).encode()
-    path = write(name, compress(name, data[:70000]) + compress(name, data[70000:]))
-    assert texts(path, document="line") == lines
-    assert texts(write(name, b"")) == []
-
-
-@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst"])
-@pytest.mark.parametrize("keep", [5, 30, -1])
-def test_a_cut_archive_is_refused(write: Write, name: str, keep: int) -> None:
-    data = compress(name, "\n".join(map(str, range(1000))).encode())
-    assert "damaged or cut short" in error(write(name, data[:keep]), document="line").what
-
-
-@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst"])
-def test_an_altered_archive_is_refused(write: Write, name: str) -> None:
-    assert "damaged" in error(write(name, b"this was never compressed")).what
-
-
-@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst"])
-def test_a_decompression_bomb_is_stopped(write: Write, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    path = write(name, compress(name, b" " * 4_000_000))
-    monkeypatch.setattr(readers, "BOMB_BYTES", 1 << 20)
-    assert "grows beyond" in error(path).what
-    monkeypatch.setattr(readers, "BOMB_RATIO", 1 << 20)
-    assert texts(path) == []
-
-
 # jsonl
 
 
@@ -312,52 +192,9 @@ def test_a_missing_json_column_tells_which_there_are(write: Write) -> None:
 
 
 def test_a_record_that_is_too_long_is_refused_not_cut(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "LINE_CHARACTERS", 20)
+    monkeypatch.setattr(streams, "LINE_CHARACTERS", 20)
     path = write("a.jsonl", '{"text": "a"}\n{"text": "' + "b" * 30 + '"}')
     assert error(path).where == f"{path}:2"
-
-
-# csv, tsv
-
-
-def test_csv_reads_quotes_breaks_and_long_fields(write: Write) -> None:
-    long = "x" * (csv.field_size_limit() + 1)
-    path = write("a.csv", f'id,text\r\n1,"a ""b"",\r\nc"\r\n\r\n2,{long}\r\n')
-    before = csv.field_size_limit()
-    found = list(read(path))
-    assert [(d.text, d.where) for d in found] == [('a "b",\nc', "a.csv:2"), (long, "a.csv:5")]
-    assert csv.field_size_limit() == before
-
-
-def test_tsv_is_parted_by_tabs(write: Write) -> None:
-    assert texts(write("a.tsv", "text\tlabel\na, b\tx\n"), column="text") == ["a, b"]
-
-
-@pytest.mark.parametrize(
-    ("rows", "line"),
-    [("1,a\n2\n", 3), ("1,a,b\n", 2), ('1,"a\n2,b\n3,c', 2), ('1,a\n2,"b"c\n', 3)],
-    ids=["too few", "too many", "open quote", "text after quote"],
-)
-def test_a_bad_row_is_named_by_the_line_it_begins_on(write: Write, rows: str, line: int) -> None:
-    path = write("a.csv", "id,text\n" + rows)
-    assert error(path).where == f"{path}:{line}"
-
-
-def test_an_open_quote_does_not_swallow_the_rest(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "LINE_CHARACTERS", 50)
-    path = write("a.csv", 'text\nfine\n"open\n' + "more\n" * 100)
-    assert error(path).where == f"{path}:3"
-
-
-@pytest.mark.parametrize("header", ["id,body", "text,text"])
-def test_the_header_must_have_the_column_once(write: Write, header: str) -> None:
-    path = write("a.csv", f"{header}\n1,2\n")
-    assert error(path).where == f"{path}:1"
-
-
-def test_an_empty_table_yields_nothing(write: Write) -> None:
-    assert texts(write("a.csv", "")) == []
-    assert texts(write("b.csv", "text\n")) == []
 
 
 # parquet
@@ -418,6 +255,18 @@ def test_conllu_counts_multi_word_tokens_once_and_skips_comments_and_empty_nodes
     assert texts(write("a.conllu", data)) == ["du pain"]
 
 
+def test_an_ideographic_space_is_a_word_not_the_end_of_a_sentence(write: Write) -> None:
+    assert texts(write("a.conll", "我\n\u3000\n们\n\n好\n")) == ["我 \u3000 们", "好"]
+
+
+def test_a_sentence_without_end_is_refused_where_it_begins(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conll, "LINE_CHARACTERS", 20)
+    path = write("a.conll", "short O\n\n" + "word O\n" * 10)
+    assert error(path).where == f"{path}:3"
+
+
 def test_a_conllu_line_that_is_no_word_is_named(write: Write) -> None:
     path = write("a.conllu", "1\tone\t_\nnonsense\n")
     assert error(path).where == f"{path}:2"
@@ -431,6 +280,20 @@ def test_an_unknown_kind_tells_the_known_ones(write: Write, name: str) -> None:
     assert ".jsonl" in error(write(name, "x")).fix
 
 
+def test_the_encoding_is_checked_at_once_and_its_key_is_named(write: Write) -> None:
+    with pytest.raises(UserError, match="is not an encoding") as caught:
+        read(write("a.txt", "x"), encoding="utf-9")
+    assert caught.value.where == "corpus.encoding"
+    assert "corpus.encoding" in error(write("b.txt", b"\xff")).fix
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "A.JSONL.GZ"])
+def test_a_packed_file_is_read_as_what_it_holds(write: Write, name: str) -> None:
+    path = write(name, gzip.compress(b'{"text": "one"}'))
+    assert expand([str(path.parent)]) == [path]
+    assert texts(path) == ["one"]
+
+
 def test_a_missing_file_is_a_user_error(tmp_path: Path) -> None:
     assert "cannot be read" in error(tmp_path / "none.txt").what
 
@@ -438,14 +301,11 @@ def test_a_missing_file_is_a_user_error(tmp_path: Path) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     suffix=st.sampled_from(sorted(readers._FORMATS)),
-    packing=st.sampled_from(["", ".gz", ".zst"]),
     data=st.binary(max_size=200),
 )
-def test_any_bytes_give_documents_or_a_user_error(
-    suffix: str, packing: str, data: bytes, tmp_path: Path
-) -> None:
-    path = tmp_path / f"a{suffix}{packing}"
-    path.write_bytes(compress(path.name, data) if packing else data)
+def test_any_bytes_give_documents_or_a_user_error(suffix: str, data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(data)
     try:
         found = texts(path)
     except UserError:

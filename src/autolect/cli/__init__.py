@@ -1,1 +1,1 @@
-"""The command line. Importing it imports neither torch nor numpy nor pydantic."""
+"""The command line. Importing it imports neither torch nor numpy, so `--help` is there at once."""

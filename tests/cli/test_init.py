@@ -1,0 +1,84 @@
+"""A look at files becomes a recipe that autolect reads."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from autolect.core import recipe as recipes
+from autolect.core.errors import UserError
+from autolect.jobs.init import init
+
+CHINESE = "我们今天去北京看朋友，天气很好，大家都很高兴。\n"
+ENGLISH = "The harbour was quiet that morning, and nobody spoke of the storm.\n"
+
+
+def made(folder: Path, *patterns: str) -> recipes.Recipe:
+    init([str(folder / pattern) for pattern in patterns], recipe=folder / "recipe.toml")
+    return recipes.read(folder / "recipe.toml", environment={})
+
+
+def test_plain_text_becomes_a_corpus_in_its_language(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(CHINESE * 50, encoding="utf-8")
+    (tmp_path / "b.txt").write_text(CHINESE * 50, encoding="utf-8")
+    found = made(tmp_path, "*.txt")
+    assert found.corpus is not None
+    assert found.corpus.language == "zh"
+    assert found.corpus.files == (str(tmp_path / "*.txt"),)
+    assert found.task is None
+    assert found.train.minutes is not None
+
+
+def test_labelled_tables_become_the_task_and_text_stays_text(tmp_path: Path) -> None:
+    (tmp_path / "books.txt").write_text(ENGLISH * 100)
+    for part, number in (("train", 40), ("test", 12)):
+        rows = "".join(f"{ENGLISH.strip()} {n}\t{'good' if n % 2 else 'bad'}\n" for n in range(number))
+        (tmp_path / f"films.{part}.tsv").write_text(rows)
+    table = made(tmp_path, "books.txt", "films.*.tsv").model_dump()
+    assert table["corpus"]["language"] == "en"
+    assert table["corpus"]["files"] == (str(tmp_path / "books.txt"),)
+    assert table["task"]["kind"] == "classify"
+    assert table["task"]["train"] == str(tmp_path / "films.train.tsv")
+    assert table["task"]["test"] == str(tmp_path / "films.test.tsv")
+
+
+def test_tagged_sentences_alone_serve_as_text_too(tmp_path: Path) -> None:
+    (tmp_path / "trips.conll").write_text("fly O\nto O\nNew B-city\nYork I-city\ntomorrow O\n\n" * 20)
+    table = made(tmp_path, "trips.conll").model_dump()
+    assert table["task"]["kind"] == "tag"
+    assert table["corpus"]["files"] == (str(tmp_path / "trips.conll"),)
+
+
+def test_a_table_without_labels_is_text_in_its_longest_column(tmp_path: Path) -> None:
+    rows = "".join(f'{n},"{ENGLISH.strip()} {n}"\n' for n in range(30))
+    (tmp_path / "notes.csv").write_text("id,note\n" + rows)
+    found = made(tmp_path, "notes.csv")
+    assert found.corpus is not None
+    assert found.corpus.column == "note"
+    assert found.task is None
+
+
+def test_paths_with_quotes_survive(tmp_path: Path) -> None:
+    folder = tmp_path / 'my "notes" \\ 笔记'
+    folder.mkdir()
+    (folder / "a.txt").write_text(ENGLISH * 50)
+    init([str(folder / "a.txt")], recipe=tmp_path / "recipe.toml")
+    table = tomllib.loads((tmp_path / "recipe.toml").read_text(encoding="utf-8"))
+    assert table["corpus"]["files"] == ['my "notes" \\ 笔记/a.txt']
+
+
+def test_a_recipe_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(ENGLISH)
+    (tmp_path / "recipe.toml").write_text("mine")
+    with pytest.raises(UserError, match="is there already"):
+        init([str(tmp_path / "a.txt")], recipe=tmp_path / "recipe.toml")
+    assert (tmp_path / "recipe.toml").read_text() == "mine"
+
+
+def test_data_for_two_tasks_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text("fly O\nto O\nYork B-city\n\n" * 20)
+    (tmp_path / "b.tsv").write_text("".join(f"some text {n}\t{'x' if n % 2 else 'y'}\n" for n in range(30)))
+    with pytest.raises(UserError, match="one task"):
+        made(tmp_path, "a.conll", "b.tsv")

@@ -1,0 +1,102 @@
+"""The network: vectors that arrive, weights that are refused, text that is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from autolect.core import recipe
+from autolect.core.errors import DamagedError
+from autolect.nn import weights
+from autolect.nn.model import EMBEDDING_STD, Model, architecture_for, start_from_vectors
+from autolect.nn.writing import write
+
+
+def model(objective: str = "autoencode", decoder: str = "transformer") -> Model:
+    table = {
+        "corpus": {"files": ["x"]},
+        "encoder": {"width": 16, "layers": 1},
+        "decoder": {"kind": decoder},
+        "objective": {"kind": objective},
+    }
+    torch.manual_seed(0)
+    return Model(architecture_for(recipe.from_table(table), vocab_size=30)).eval()
+
+
+def test_vectors_arrive_in_encoder_decoder_and_output_at_the_right_spread() -> None:
+    network = model()
+    random_rows = network.embedding.weight.detach().clone()
+    matrix = np.random.default_rng(0).normal(0, 3.0, (30, 16)).astype(np.float32)
+    matrix[7] = 0.0
+    start_from_vectors(network, matrix)
+    rows = network.embedding.weight.detach()
+    known = np.delete(np.arange(30), 7)
+    scale = EMBEDDING_STD / matrix[known].std()
+    torch.testing.assert_close(rows[known], torch.from_numpy(matrix[known] * scale))
+    assert abs(float(rows[known].std()) - EMBEDDING_STD) < 1e-3
+    torch.testing.assert_close(rows[7], random_rows[7])
+    tokens = torch.tensor([[2, 9, 3]])
+    keep = torch.ones(1, 3, dtype=torch.bool)
+    before = network.decode(tokens, keep, torch.zeros(1, 16))
+    with torch.no_grad():
+        network.embedding.weight[9] += 1.0
+    assert not torch.allclose(network.decode(tokens, keep, torch.zeros(1, 16)), before)
+    assert network.scores(torch.randn(2, 16)).shape == (2, 30)
+
+
+@pytest.mark.parametrize("damage", ["missing", "foreign", "misshapen", "cut"])
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path, damage: str) -> None:
+    network, path = model(), tmp_path / "model.safetensors"
+    values = dict(network.state_dict())
+    if damage == "missing":
+        del values["output_bias"]
+    elif damage == "foreign":
+        values["more"] = torch.zeros(1)
+    elif damage == "misshapen":
+        values["output_bias"] = torch.zeros(31)
+    weights.save(values, path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(DamagedError):
+        weights.load(network, path)
+
+
+def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
+    network, path = model(), tmp_path / "model.safetensors"
+    weights.save(network.state_dict(), path)
+    other = model()
+    with torch.no_grad():
+        for value in other.parameters():
+            value.zero_()
+    weights.load(other, path)
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("decoder", ["transformer", "lstm", "gru"])
+def test_writing_greedily_takes_the_likeliest_token_each_time(decoder: str) -> None:
+    network = model(decoder=decoder)
+    latent = torch.randn(1, 16, generator=torch.Generator().manual_seed(3))
+    new = write(network, begin=torch.tensor([2]), stop=3, length=6, latent=latent)[0]
+    ids = [2]
+    for token in new:
+        tokens = torch.tensor([ids])
+        states = network.decode(tokens, torch.ones_like(tokens, dtype=torch.bool), latent)
+        assert int(network.scores(states[0, -1]).argmax()) == token
+        ids.append(token)
+
+
+def test_writing_is_repeatable_by_its_seed_and_never_uses_forbidden_ids() -> None:
+    network, never = model("causal"), torch.tensor([0, 1, 2, 4])
+    begin = torch.tensor([2, 9])
+
+    def text(seed: int) -> list[int]:
+        return write(
+            network, begin=begin, stop=3, length=20, latent=None, temperature=1.0, seed=seed, never=never
+        )[0]
+
+    assert text(1) == text(1)
+    assert any(text(1) != text(seed) for seed in range(2, 6))
+    assert not set(text(1)) & {0, 1, 2, 3, 4}
