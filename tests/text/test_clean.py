@@ -52,7 +52,7 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(text=st.text(alphabet="abcXYZ019,.;:!?中文字，。 \n\t\u200b<>", max_size=60))
+@given(text=st.text(alphabet="cfgXYZ019,.;:!?中文字，。 \n\t\u200b<>", max_size=60))
 def test_untouched_characters_map_to_themselves(text: str) -> None:
     cleaned = Cleaner("faithful", language="en").clean(text)
     for char, offset in zip(cleaned.text, cleaned.offsets, strict=True):

@@ -25,12 +25,12 @@ def arrange(argv: Sequence[str]) -> list[str]:
 
 def _spread(words: Sequence[str]) -> list[str]:
     spread: list[str] = []
-    after_value = False
-    for at, word in enumerate(words):
-        if after_value and _ASSIGNMENT.fullmatch(word):
+    expected, more = False, False  # a value must follow; further assignments may
+    for word in words:
+        if more and not expected and _ASSIGNMENT.fullmatch(word):
             spread.append("--set")
-            spread.append(word)
-            continue
+        else:
+            more = expected or word.startswith("--set=")
+            expected = word == "--set" and not expected
         spread.append(word)
-        after_value = word.startswith("--set=") or (at > 0 and words[at - 1] == "--set")
     return spread
