@@ -74,7 +74,9 @@ def test_targets_are_never_padding_and_every_weight_has_a_gradient(name: str) ->
         if key in batch:
             assert not torch.isin(batch[key], torch.tensor([PAD, BOS, MASK])).any()
     loss = objective.loss(model, batch)
-    assert loss.targets == sum(int((batch[k] != NO_TARGET).sum()) for k in ("targets", "following") if k in batch)
+    assert loss.targets == sum(
+        int((batch[k] != NO_TARGET).sum()) for k in ("targets", "following") if k in batch
+    )
     loss.total.backward()
     assert [name for name, value in model.named_parameters() if value.grad is None] == []
 
@@ -100,6 +102,6 @@ def test_the_set_share_of_ordinary_tokens_is_hidden_and_specials_never(name: str
 
 
 def test_an_impossible_width_is_refused_with_one_that_fits() -> None:
+    settings = recipe.from_table({"corpus": {"files": ["x"]}, "encoder": {"width": 250}})
     with pytest.raises(UserError, match=r"encoder\.width.*try 248"):
-        table = {"corpus": {"files": ["x"]}, "encoder": {"width": 250}}
-        Model(architecture_for(recipe.from_table(table), vocab_size=10))
+        Model(architecture_for(settings, vocab_size=10))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
@@ -133,10 +134,10 @@ def test_without_exchange_a_kill_between_the_renames_is_mended_by_the_next_save(
             raise Killed
         rename(*names)
 
-    monkeypatch.setattr(files.ctypes, "CDLL", lambda *_, **__: _NoExchange())
-    monkeypatch.setattr(files.ctypes, "get_errno", lambda: errno.ENOSYS)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: _NoExchange())
+    monkeypatch.setattr(ctypes, "get_errno", lambda: errno.ENOSYS)
     with monkeypatch.context() as patched:
-        patched.setattr(files.os, "rename", second_kills)
+        patched.setattr(os, "rename", second_kills)
         with pytest.raises(Killed):
             saved(folder, "new")
     assert not folder.exists()
@@ -269,7 +270,7 @@ def test_a_sync_that_fails_is_a_users_error_and_never_a_false_saved(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patched:
-        patched.setattr(files.os, "fsync", refusing)
+        patched.setattr(os, "fsync", refusing)
         with pytest.raises(UserError, match=os.strerror(number)) as told:
             saved(tmp_path / "x", "new")
     assert told.value.fix

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import torch
 
@@ -20,7 +20,7 @@ def field() -> Crf:
 
 def allowed(path: tuple[int, ...]) -> bool:
     rules, begins = iob2_rules(LABELS)
-    moves = zip(path, path[1:], strict=False)
+    moves = pairwise(path)
     return bool(begins[path[0]]) and all(bool(rules[a, b]) for a, b in moves)
 
 
@@ -32,7 +32,7 @@ def test_partition_best_path_and_loss_equal_the_count_over_all_paths() -> None:
         totals = []
         for path in paths:
             total = sum(scores[row, place, tag] for place, tag in enumerate(path))
-            totals.append(total + sum(crf.moves[a, b] for a, b in zip(path, path[1:], strict=False)))
+            totals.append(total + sum(crf.moves[a, b] for a, b in pairwise(path)))
         values = torch.stack([torch.as_tensor(total) for total in totals])
         expected = torch.logsumexp(values, dim=0)
         torch.testing.assert_close(crf.log_partition(scores, keep)[row], expected)

@@ -31,7 +31,8 @@ def sentences(count: int, *, seed: int = 0) -> list[str]:
     draw = random.Random(seed)
     found: dict[str, None] = {}
     while len(found) < count:
-        found[f"{draw.choice(SUBJECTS)} {draw.choice(VERBS)} {draw.choice(SUBJECTS)} {draw.randrange(999)} times."] = None
+        who, whom = draw.choice(SUBJECTS), draw.choice(SUBJECTS)
+        found[f"{who} {draw.choice(VERBS)} {whom} {draw.randrange(999)} times."] = None
     return list(found)
 
 
@@ -75,7 +76,13 @@ def walk(folder: Path, *overrides: str, name: str = "run", until: str = "report"
 def classified(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     folder = tmp_path_factory.mktemp("classify")
     corpus, labels = write_corpus(folder), write_labels(folder)
-    return walk(folder, f"corpus.files=['{corpus}']", f"task.train={labels}", "task.allow_overlap=true", "search.trials=2")
+    return walk(
+        folder,
+        f"corpus.files=['{corpus}']",
+        f"task.train={labels}",
+        "task.allow_overlap=true",
+        "search.trials=2",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,9 @@ def test_a_run_finds_tagged_spans_with_their_offsets(tagged: Summary) -> None:
     assert text[spans[0].start : spans[0].end] == "New York"
 
 
-def test_an_unchanged_run_does_nothing_again_and_a_changed_setting_only_what_follows(classified: Summary) -> None:
+def test_an_unchanged_run_does_nothing_again_and_a_changed_setting_only_what_follows(
+    classified: Summary,
+) -> None:
     folder = classified.folder.parent
     corpus, labels = folder / "corpus.txt", folder / "labels.tsv"
     common = (f"corpus.files=['{corpus}']", f"task.train={labels}", "task.allow_overlap=true")
@@ -58,7 +60,12 @@ def test_an_unchanged_run_does_nothing_again_and_a_changed_setting_only_what_fol
         ("encoder.kind=lstm", "decoder.kind=gru"),
         ("objective.kind=masked", "vectors.kind=none", "tokenizer.kind=char"),
         ("vectors.kind=cbow", "tokenizer.kind=word", "bottleneck.pooling=attention", "bottleneck.size=8"),
-        ("vectors.kind=fasttext", "tokenizer.kind=wordpiece", "bottleneck.pooling=cls", "corpus.clean=classic"),
+        (
+            "vectors.kind=fasttext",
+            "tokenizer.kind=wordpiece",
+            "bottleneck.pooling=cls",
+            "corpus.clean=classic",
+        ),
         ("tokenizer.kind=bpe", "encoder.shape=bert", "decoder.shape=gpt2", "train.dtype=float32"),
     ],
 )
@@ -99,7 +106,9 @@ def test_gaps_are_found_where_they_stand(classified: Summary) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "bundle.json", "tokenizer.json", "words.safetensors"])
-def test_a_bundle_with_one_flipped_bit_is_refused_by_name(classified: Summary, tmp_path: Path, name: str) -> None:
+def test_a_bundle_with_one_flipped_bit_is_refused_by_name(
+    classified: Summary, tmp_path: Path, name: str
+) -> None:
     import shutil
 
     folder = tmp_path / "bundle"

@@ -51,7 +51,9 @@ class Line:
 
 
 def train(goal: Line, folder: Path | None = None, **settings: Any) -> Outcome:
-    config = TrainConfig(**{"steps": 30, "batch_tokens": 64, "rate": 0.02, "checkpoint_seconds": 0, **settings})
+    config = TrainConfig(
+        **{"steps": 30, "batch_tokens": 64, "rate": 0.02, "checkpoint_seconds": 0, **settings}
+    )
     return fit(goal, config, seed=1, device=CPU, what="line", progress=Silent(), folder=folder, key="k")
 
 
@@ -63,7 +65,9 @@ def test_it_learns_and_leaves_the_best_weights() -> None:
 
 
 @pytest.mark.parametrize("stop_at", [3, 9, 17, 29])
-def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits_and_log(tmp_path: Path, stop_at: int) -> None:
+def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits_and_log(
+    tmp_path: Path, stop_at: int
+) -> None:
     golden = Line()
     whole = train(golden, tmp_path / "golden")
     broken = Line(stop_at=stop_at)

@@ -6,7 +6,6 @@ trained by crfsuite's L-BFGS with the elastic net.
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Literal
 
 from autolect.core.config import Section
 from autolect.text import segment
+from autolect.text.features import character_features, word_features
 from autolect.text.labelled import TokenExample
 
 MAX_ITERATIONS = 100
@@ -23,8 +23,6 @@ MIN_ITERATIONS = 30
 """Fewest steps, however large the data: with fewer it would be no fair opponent."""
 _WORK = 1_000_000_000
 """Steps x tokens x tags that are worth their time: about two minutes on one core (0.12 µs each)."""
-_AFFIX = 4
-_REACH = 2
 
 
 class CrfConfig(Section):
@@ -54,7 +52,7 @@ class Crf:
 
         assert train
         known = [*train, *valid]
-        features = _characters if _in_characters(known) else _words
+        features = character_features if _in_characters(known) else word_features
         trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
         for example in known:
             trainer.append(pycrfsuite.ItemSequence(features(example.words())), example.tags)
@@ -86,74 +84,6 @@ def _in_characters(examples: Sequence[TokenExample]) -> bool:
                 longer += end - start > 1
     # Words of Chinese text are single characters about half of the time.
     return single > 4 * longer and single * 2 > sum(len(example.tokens) for example in examples)
-
-
-def _words(tokens: Sequence[str]) -> list[list[str]]:
-    """Features of each token: form, affixes and shape of itself, forms and shapes around it, pairs."""
-    own = [_form(token) for token in tokens]
-    shapes = [_shape(token) for token in tokens]
-    lower = [token.lower() for token in tokens]
-    rows = []
-    for at in range(len(tokens)):
-        row = ["bias", *own[at]]
-        for step in range(-_REACH, _REACH + 1):
-            if step == 0:
-                continue
-            row.append(f"{step}w={_at(lower, at + step)}")
-            row.append(f"{step}s={_at(shapes, at + step)}")
-        for step in range(-_REACH, _REACH):
-            row.append(f"{step}p={_at(lower, at + step)} {_at(lower, at + step + 1)}")
-        rows.append(row)
-    return rows
-
-
-def _characters(tokens: Sequence[str]) -> list[list[str]]:
-    """Features of each character: every run of 1-3 characters within two of it."""
-    rows = []
-    for at in range(len(tokens)):
-        window = [_at(tokens, at + step) for step in range(-_REACH, _REACH + 1)]
-        row = ["bias", f"s={_shape(tokens[at])}"]
-        for size in (1, 2, 3):
-            for first in range(len(window) - size + 1):
-                row.append(f"{first - _REACH}c{size}={''.join(window[first : first + size])}")
-        rows.append(row)
-    return rows
-
-
-def _at(values: Sequence[str], at: int) -> str:
-    """A neighbour, or a mark that no token can be mistaken for beyond either end."""
-    if at < 0:
-        return "<\t"
-    return values[at] if at < len(values) else ">\t"
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _form(token: str) -> tuple[str, ...]:
-    lower = token.lower()
-    affixes = [f"<{lower[:size]}" for size in range(1, min(_AFFIX, len(lower)) + 1)]
-    affixes += [f"{lower[-size:]}>" for size in range(1, min(_AFFIX, len(lower)) + 1)]
-    return (f"w={token}", f"l={lower}", f"s={_shape(token)}", f"S={_shape(token, whole=True)}", *affixes)
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _shape(token: str, *, whole: bool = False) -> str:
-    """The kinds of the characters (X upper, x lower, 9 digit, 字 CJK), runs shortened unless whole."""
-    shape: list[str] = []
-    for char in token[:32]:
-        kind = _kind(char)
-        if whole or not shape or shape[-1] != kind:
-            shape.append(kind)
-    return "".join(shape)
-
-
-def _kind(char: str) -> str:
-    if char.isupper():
-        return "X"
-    if char.isdigit():
-        return "9"
-    if segment.is_cjk(char):
-        return "字" if char.isalpha() else char
-    return "x" if char.isalpha() else char
 
 
 PLUGIN, CONFIG = Crf(), CrfConfig

@@ -93,7 +93,7 @@ def generate(
     def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
         found = lect.generate(texts, length=length, temperature=temperature, seed=seed)
         return [
-            Shown(facts={"text": one, "continuation": more}, lines=[show.safe(more)])
+            Shown(facts={"text": one, "generated": more}, lines=[show.safe(more)])
             for one, more in zip(texts, found, strict=True)
         ]
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +30,9 @@ _LONGEST_LABEL = 60
 _ROWS_A_LABEL = 3
 """A column whose values stand less often than this on average holds no labels."""
 _UNSPACED = ("zh", "ja", "ko", "th")
+_MANY_CHARACTERS = ("zh", "ja")
+_FEWEST_PIECES = 4000
+"""Smaller vocabularies would lack common Chinese characters, of which everyday text has about 3,500."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,8 @@ def propose(patterns: Sequence[str], *, beside: Path) -> Proposal:
     code = language.guess(sample)
     characters = sum(_unpacked_bytes(path) for path in corpus) / ratio
     size = next(one for one in _SIZES if characters <= one.characters)
+    if code in _MANY_CHARACTERS:
+        size = replace(size, vocab_size=max(size.vocab_size, _FEWEST_PIECES))
     written = _short(patterns, plain, paths, beside) if plain else [_from(corpus[0], beside)]
     return Proposal(
         text=_text(written, code, size, parts, column=column, beside=beside),

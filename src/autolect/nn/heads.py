@@ -8,6 +8,31 @@ from torch.nn import functional as F
 
 from autolect.nn.bottleneck import mean_of
 
+WIDE_WEIGHTS = 2_000_000
+"""About so many weights has the wide part of a head."""
+
+
+class Wide(nn.Module):
+    """Hashed sparse features straight to the labels, beside the network (Cheng 2016, arXiv:1606.07792).
+
+    ids (M,) buckets, starts (N,) where each item's features begin, weights (M,) -> scores (N,L).
+    """
+
+    def __init__(self, num_labels: int) -> None:
+        super().__init__()
+        self.table = nn.EmbeddingBag(wide_buckets(num_labels), num_labels, mode="sum")
+        nn.init.zeros_(self.table.weight)
+
+    def forward(self, ids: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
+        """ids, starts, weights -> scores."""
+        scores: Tensor = self.table(ids, starts, per_sample_weights=weights)
+        return scores
+
+
+def wide_buckets(num_labels: int) -> int:
+    """A power of two, so that the table has at most `WIDE_WEIGHTS` weights."""
+    return 1 << max(10, (WIDE_WEIGHTS // num_labels).bit_length() - 1)
+
 
 class TextHead(nn.Module):
     """states (B,T,D), keep (B,T) -> scores (B,L), from the mean and the maximum of the states."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,11 +13,15 @@ from pydantic import Field, model_validator
 from autolect.core.config import Section
 from autolect.core.device import Device
 from autolect.core.goal import Tensors
+from autolect.nn.losses import tensors
 from autolect.text.tokenizer import MASK, NUM_SPECIAL
 from autolect.train.batches import Batches
 from autolect.train.loop import on
 
 MEASURED_TOKENS = 8192
+WIDE_GAIN = 8.0
+"""Norm of an item's features. An optimizer that moves every weight alike then lets the sparse part keep
+pace with the network."""
 
 
 class DataConfig(Section):
@@ -39,6 +43,12 @@ class DataConfig(Section):
     """On what the head sees."""
     hide: float = Field(default=0.1, ge=0, lt=1)
     """Share of the tokens that become [MASK] in training, so that no single word decides."""
+
+    features: Literal["none", "hashed"] = "hashed"
+    """hashed: sparse features (runs of characters and words, affixes, shapes) go straight to the labels
+    beside the network; they carry most where labels are few (docs/LOG.md)."""
+    feature_dropout: float = Field(default=0.3, ge=0, lt=1)
+    """Share of the sparse features that are left out in training."""
 
     @model_validator(mode="after")
     def _leaves_training_data(self) -> DataConfig:
@@ -73,3 +83,20 @@ def over_rows(
                 found[int(row)] = one
     network.train(was_training)
     return found
+
+
+def wide_tensors(
+    bags: Sequence[NDArray[np.int64]], dropout: float, draw: np.random.Generator | None
+) -> Tensors:
+    """Buckets of each item -> wide_ids, wide_weights (M,), wide_starts (N,); weights make bags alike in norm.
+
+    With ``draw`` a share of the features is left out.
+    """
+    sizes = np.array([len(bag) for bag in bags], dtype=np.int64)
+    ids = np.concatenate(bags) if len(bags) else np.zeros(0, dtype=np.int64)
+    weights = np.repeat(WIDE_GAIN * np.maximum(sizes, 1) ** -0.5, sizes).astype(np.float32)
+    if draw is not None and dropout:
+        weights *= (draw.random(len(ids)) >= dropout) / np.float32(1 - dropout)
+    return tensors(
+        wide_ids=ids, wide_starts=np.cumsum(sizes) - sizes, wide_weights=weights.astype(np.float32)
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,10 +21,11 @@ from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.results import Label
-from autolect.nn.heads import TextHead
+from autolect.nn.heads import TextHead, Wide, wide_buckets
 from autolect.nn.losses import tensors
 from autolect.nn.model import Model
-from autolect.tasks._common import DataConfig, hidden, over_rows
+from autolect.tasks._common import DataConfig, hidden, over_rows, wide_tensors
+from autolect.text.features import buckets, text_features
 from autolect.text.labelled import TextExample, read_texts
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
@@ -42,9 +44,10 @@ class ClassifyConfig(DataConfig):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Texts as token ids, and their labels' numbers (-1: none)."""
+    """Texts as token ids and buckets of sparse features, and their labels' numbers (-1: none)."""
 
     ids: list[NDArray[np.int32]]
+    features: list[NDArray[np.int64]]
     labels: NDArray[np.int64]
     num_cut: int
 
@@ -52,6 +55,15 @@ class Rows:
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each row, specials counted."""
         return np.array([len(ids) + 2 for ids in self.ids], dtype=np.int64)
+
+
+class ClassifyHead(nn.Module):
+    """Scores from the token states, and from sparse features beside them."""
+
+    def __init__(self, width: int, *, num_labels: int, config: ClassifyConfig) -> None:
+        super().__init__()
+        self.text = TextHead(width, num_labels=num_labels, dropout=config.dropout)
+        self.wide = Wide(num_labels) if config.features == "hashed" else None
 
 
 class Classify:
@@ -93,13 +105,14 @@ class Classify:
 
     def head(self, width: int) -> nn.Module:
         """What is put on the encoder."""
-        return TextHead(width, num_labels=len(self.labels), dropout=self.config.dropout)
+        return ClassifyHead(width, num_labels=len(self.labels), config=self.config)
 
     def rows(self, examples: Sequence[TextExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; of a text longer than ``length`` tokens the beginning is used."""
         found = [one.ids for one in reader.read([example.text for example in examples])]
         return Rows(
             ids=[ids[: length - 2] for ids in found],
+            features=[self._features(example.text, reader) for example in examples],
             labels=np.array([self._number.get(e.label, -1) for e in examples], dtype=np.int64),
             num_cut=sum(len(ids) > length - 2 for ids in found),
         )
@@ -110,13 +123,14 @@ class Classify:
         """tokens, keep (B,T), labels (B,); with ``draw`` some tokens are hidden."""
         ids = padded([rows.ids[row] for row in chosen], length)
         tokens = ids if draw is None else hidden(ids, self.config.hide, draw)
-        return tensors(tokens=tokens, keep=ids != PAD, labels=rows.labels[chosen])
+        wide = wide_tensors([rows.features[row] for row in chosen], self.config.feature_dropout, draw)
+        return wide | tensors(tokens=tokens, keep=ids != PAD, labels=rows.labels[chosen])
 
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
-        """Cross-entropy of the labels."""
-        scores = self._scores(model, head, batch)
-        total = F.cross_entropy(scores.float(), batch["labels"], reduction="sum")
-        return Loss(total, len(scores))
+        """Cross-entropy of the labels, of each part of the head alone: neither waits for the other."""
+        parts = self._parts(model, head, batch)
+        losses = [F.cross_entropy(part.float(), batch["labels"], reduction="sum") for part in parts]
+        return Loss(torch.stack(losses).sum(), len(batch["labels"]))
 
     def answers(
         self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device
@@ -124,8 +138,8 @@ class Classify:
         """One label a row."""
 
         def answer(batch: Tensors) -> list[Label]:
-            shares = self._scores(model, head, batch).float().softmax(dim=-1).cpu().tolist()
-            return [self._label(share) for share in shares]
+            scores = torch.stack(self._parts(model, head, batch)).float().sum(dim=0)
+            return [self._label(share) for share in scores.softmax(dim=-1).tolist()]
 
         return over_rows(
             rows.lengths,
@@ -175,9 +189,19 @@ class Classify:
             "confusion": matrix.tolist(),
         }
 
-    def _scores(self, model: Model, head: nn.Module, batch: Tensors) -> Tensor:
-        scores: Tensor = head(model.encode(batch["tokens"], batch["keep"]), batch["keep"])
-        return scores
+    def _parts(self, model: Model, head: nn.Module, batch: Tensors) -> list[Tensor]:
+        """Scores (B,L) of the network, and of the sparse features if the head has them."""
+        assert isinstance(head, ClassifyHead)
+        parts = [head.text(model.encode(batch["tokens"], batch["keep"]), batch["keep"])]
+        if head.wide is not None:
+            parts.append(head.wide(batch["wide_ids"], batch["wide_starts"], batch["wide_weights"]))
+        return parts
+
+    def _features(self, text: str, reader: Reader) -> NDArray[np.int64]:
+        if self.config.features == "none":
+            return np.zeros(0, dtype=np.int64)
+        found = text_features(text, language=reader.tokenizer.language)
+        return buckets(found, count=wide_buckets(len(self.labels)))
 
     def _label(self, shares: list[float]) -> Label:
         best = int(np.argmax(shares))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,11 +21,12 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.results import Span
 from autolect.nn.crf import Crf, iob2_rules
-from autolect.nn.heads import UnitHead
+from autolect.nn.heads import UnitHead, Wide, wide_buckets
 from autolect.nn.losses import tensors
 from autolect.nn.model import Model
-from autolect.tasks._common import DataConfig, hidden, over_rows
+from autolect.tasks._common import DataConfig, hidden, over_rows, wide_tensors
 from autolect.text import segment
+from autolect.text.features import buckets, character_features, word_features
 from autolect.text.labelled import TokenExample, read_tokens
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
@@ -41,12 +43,16 @@ class TagConfig(DataConfig):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of units of one example: ids (n,), owner (n,) unit of each token from 0, tags (u,)."""
+    """A run of units of one example: ids (n,), owner (n,) unit of each token from 0, tags (u,).
+
+    features: the buckets of sparse features of each unit.
+    """
 
     example: int
     ids: NDArray[np.int32]
     owner: NDArray[np.int64]
     tags: NDArray[np.int64]
+    features: Sequence[NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,10 @@ class Tags:
 class TagHead(nn.Module):
     """Unit scores and the random field over them."""
 
-    def __init__(self, width: int, *, labels: tuple[str, ...], dropout: float) -> None:
+    def __init__(self, width: int, *, labels: tuple[str, ...], config: TagConfig) -> None:
         super().__init__()
-        self.units = UnitHead(width, num_labels=len(labels), dropout=dropout)
+        self.units = UnitHead(width, num_labels=len(labels), dropout=config.dropout)
+        self.wide = Wide(len(labels)) if config.features == "hashed" else None
         self.crf = Crf(*iob2_rules(labels))
 
 
@@ -127,7 +134,7 @@ class Tag:
 
     def head(self, width: int) -> nn.Module:
         """What is put on the encoder."""
-        return TagHead(width, labels=self.labels, dropout=self.config.dropout)
+        return TagHead(width, labels=self.labels, config=self.config)
 
     def rows(self, examples: Sequence[TokenExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; long ones are cut between units."""
@@ -136,7 +143,8 @@ class Tag:
         for number, (example, reading) in enumerate(zip(examples, readings, strict=True)):
             owner = owners(reading.offsets, example.tokens)
             tags = np.array([self._number.get(tag, 0) for tag in example.tags], dtype=np.int64)
-            pieces += _cut(number, reading.ids, owner, tags, room=length - 2)
+            features = self._features(example.words())
+            pieces += _cut(number, reading.ids, owner, tags, features, room=length - 2)
         return Rows(pieces=pieces, examples=examples, num_cut=len(pieces) - len(examples))
 
     def collate(
@@ -154,13 +162,22 @@ class Tag:
             tags[place, : len(piece.tags)] = piece.tags
             units[place, : len(piece.tags)] = True
         tokens = ids if draw is None else hidden(ids, self.config.hide, draw)
-        return tensors(tokens=tokens, keep=ids != PAD, owner=owner, tags=tags, units=units)
+        none = np.zeros(0, dtype=np.int64)
+        bags = [
+            piece.features[unit] if unit < len(piece.features) else none
+            for piece in pieces
+            for unit in range(most)
+        ]
+        wide = wide_tensors(bags, self.config.feature_dropout, draw)
+        return wide | tensors(tokens=tokens, keep=ids != PAD, owner=owner, tags=tags, units=units)
 
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
-        """Negative log-likelihood of the tag sequences; targets are units."""
+        """Negative log-likelihood of the tags, of each part of the head alone; targets are units."""
         assert isinstance(head, TagHead)
-        total = head.crf.loss(self._scores(model, head, batch), batch["units"], batch["tags"])
-        return Loss(total, int(batch["units"].sum()))
+        losses = [
+            head.crf.loss(part, batch["units"], batch["tags"]) for part in self._parts(model, head, batch)
+        ]
+        return Loss(torch.stack(losses).sum(), int(batch["units"].sum()))
 
     def answers(
         self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device
@@ -169,7 +186,7 @@ class Tag:
         assert isinstance(head, TagHead)
 
         def answer(batch: Tensors) -> list[tuple[list[int], list[float]]]:
-            scores = self._scores(model, head, batch)
+            scores = torch.stack(self._parts(model, head, batch)).sum(dim=0)
             best = head.crf.best(scores, batch["units"])
             share = scores.softmax(dim=-1).gather(2, best[..., None]).squeeze(2)
             counts = batch["units"].sum(dim=1).tolist()
@@ -241,10 +258,22 @@ class Tag:
             "per_label": [[r.label, r.precision, r.recall, r.f1, r.support] for r in rows],
         }
 
-    def _scores(self, model: Model, head: TagHead, batch: Tensors) -> Tensor:
+    def _parts(self, model: Model, head: TagHead, batch: Tensors) -> list[Tensor]:
+        """Scores (B,U,L) of the network, and of the sparse features if the head has them."""
         states = model.encode(batch["tokens"], batch["keep"])
-        scores: Tensor = head.units(states, batch["owner"], batch["units"].shape[1])
-        return scores.float()
+        parts: list[Tensor] = [head.units(states, batch["owner"], batch["units"].shape[1]).float()]
+        if head.wide is not None:
+            wide = head.wide(batch["wide_ids"], batch["wide_starts"], batch["wide_weights"])
+            parts.append(wide.view(parts[0].shape).float())
+        return parts
+
+    def _features(self, words: list[str]) -> list[NDArray[np.int64]]:
+        """Buckets of each unit; the two sets of features share a table without harm."""
+        if self.config.features == "none" or not words:
+            return [np.zeros(0, dtype=np.int64)] * len(words)
+        count = wide_buckets(len(self.labels))
+        pairs = zip(word_features(words), character_features(words), strict=True)
+        return [buckets([*one, *other], count=count) for one, other in pairs]
 
     def _tags(self, example: TokenExample, numbers: list[int], shares: list[float]) -> Tags:
         tags = tuple(self.labels[number] for number in numbers)
@@ -286,6 +315,7 @@ def _cut(
     ids: NDArray[np.int32],
     owner: NDArray[np.int64],
     tags: NDArray[np.int64],
+    features: Sequence[NDArray[np.int64]],
     *,
     room: int,
 ) -> list[Piece]:
@@ -308,6 +338,7 @@ def _cut(
                 ids=ids[token:end],
                 owner=np.where((local >= unit) & (local < last_unit), local - unit, -1),
                 tags=tags[unit:last_unit],
+                features=features[unit:last_unit],
             )
         )
         if end >= len(ids):
