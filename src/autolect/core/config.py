@@ -5,11 +5,12 @@ A *section* is a frozen pydantic model whose field docstrings are the documentat
 
 from __future__ import annotations
 
+import copy
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -102,7 +103,7 @@ def _merge_into(below: Table, above: Table, rivals: Sequence[str]) -> None:
                 old = below[key] = {INHERITED: inherited} if inherited else {}
             _merge_into(old, value, rivals)
         else:
-            below[key] = dict(value) if isinstance(value, dict) else value
+            below[key] = copy.deepcopy(value)
 
 
 def complaint(error: ValidationError, *, where: str, section: type[BaseModel]) -> UserError:
@@ -110,7 +111,7 @@ def complaint(error: ValidationError, *, where: str, section: type[BaseModel]) -
     first = error.errors()[0]
     place = ".".join([where, *(str(part) for part in first["loc"])]).strip(".")
     if first["type"] == "extra_forbidden":
-        known = [name for name in section.model_fields if name != "kind"]
+        known = [name for name in _holder(section, first["loc"]).model_fields if name != "kind"]
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         fix = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         return UserError("unknown key", where=place, fix=fix)
@@ -118,3 +119,13 @@ def complaint(error: ValidationError, *, where: str, section: type[BaseModel]) -
         what, _, fix = str(first["ctx"]["error"]).partition("; ")
         return UserError(what, where=place, fix=fix)
     return UserError(f"{first['msg']} (got {first['input']!r})", where=place)
+
+
+def _holder(section: type[BaseModel], place: tuple[str | int, ...]) -> type[BaseModel]:
+    """The section inside which the last key of a place stands."""
+    for part in place[:-1]:
+        field = section.model_fields.get(str(part))
+        kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+        inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        section = inner[0] if inner else section
+    return section

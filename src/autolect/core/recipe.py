@@ -220,6 +220,8 @@ def from_table(table: Table) -> Recipe:
 def to_table(recipe: Recipe) -> Table:
     """The resolved recipe as plain values; what is empty is left out."""
     table: Table = recipe.model_dump(mode="json", exclude_none=True)
+    if recipe.vectors is None:
+        table["vectors"] = {"kind": "none"}
     return table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from autolect.core.goal import Score
 from autolect.core.recipe import Recipe
 from autolect.jobs.finetune import Data, train_task, write_task_bundle
 from autolect.jobs.stages import Run, section
+from autolect.nn import weights
 
 TRIALS = "trials.json"
 STARTUP_TRIALS = 3
@@ -28,26 +30,42 @@ def finetune(run: Run, parent: Path, data: Data) -> Path:
     def make(folder: Path, facts: dict[str, Any]) -> None:
         work = run.work("finetuned")
         if run.recipe.search is None:
+            settings = run.recipe
             goal, outcome = train_task(
-                run.recipe,
+                settings,
                 parent,
                 data,
                 progress=run.progress,
                 what="fine-tuning",
-                folder=work,
+                folder=work / "only",
                 key=facts["key"],
             )
-            write_task_bundle(folder, run.recipe, parent, data, goal, outcome)
+            write_task_bundle(folder, settings, parent, data, goal, outcome)
         else:
             search = _Search(run, parent, data, work, key=facts["key"])
             best = search.walk()
+            settings = with_values(run.recipe, search.chosen())
             files.save_json(folder / TRIALS, search.trials())
             for path in best.iterdir():
                 if path.name != files.MANIFEST:
                     shutil.copyfile(path, folder / path.name)
+        if getattr(settings.task, "refit", False):
+            _refit(run, settings, folder, parent, data, work / "refit", key=facts["key"])
         shutil.rmtree(work, ignore_errors=True)
 
     return run.stage("finetuned", kind=bundle.KIND, needs=needs, make=make)
+
+
+def _refit(
+    run: Run, settings: Recipe, folder: Path, parent: Path, data: Data, work: Path, *, key: str
+) -> None:
+    """Learn again from train and valid together; the new weights take the place of the folder's."""
+    parts = data.parts
+    whole = replace(data, parts=replace(parts, train=(*parts.train, *parts.valid)))
+    goal, _ = train_task(
+        settings, parent, whole, progress=run.progress, what="refit", folder=work, key=key
+    )
+    weights.save(goal.network.state_dict(), folder / bundle.WEIGHTS)
 
 
 class _Search:
@@ -94,7 +112,9 @@ class _Search:
 
     def _try(self, trial: Any, *, number: int) -> float:
         chosen = {key: suggest(trial, key, values) for key, values in self.space.items()}
+        # The first trial is the recipe as it stands, so that a search never ends below it.
         settings = with_values(self.run.recipe, chosen) if number else self.run.recipe
+        trial.set_user_attr("recipe", number == 0)
         steps = iter(range(1_000_000))
 
         def watch(_step: int, score: Score) -> None:
@@ -114,6 +134,11 @@ class _Search:
                 write_task_bundle(beside, settings, self.parent, self.data, goal, outcome)
         return value
 
+    def chosen(self) -> dict[str, Any]:
+        """The values of the best trial; none where it is the recipe's own."""
+        best = self.study.best_trial
+        return {} if best.user_attrs.get("recipe") else dict(best.params)
+
     def _best_so_far(self) -> float:
         try:
             return float(files.read_manifest(self.work / "best").facts["value"])
@@ -130,7 +155,7 @@ class _Search:
                 "number": trial.number + 1,
                 "value": trial.value,
                 "state": trial.state.name.lower(),
-                "params": trial.params,
+                "params": {} if trial.user_attrs.get("recipe") else trial.params,
             }
             for trial in self.study.trials
             if trial.state.is_finished()

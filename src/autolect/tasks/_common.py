@@ -39,6 +39,9 @@ class DataConfig(Section):
     """Share of train that becomes test when there is no file for it."""
     allow_overlap: bool = False
     """Go on although texts stand in two splits; the report says so."""
+    refit: bool = True
+    """After all choices, learn once more from train and valid together, as long as the choice did; test
+    stays closed. The score on valid that is told is the one from before."""
     dropout: float = Field(default=0.3, ge=0, lt=1)
     """On what the head sees."""
     hide: float = Field(default=0.1, ge=0, lt=1)
