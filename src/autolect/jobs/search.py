@@ -62,9 +62,7 @@ def _refit(
     """Learn again from train and valid together; the new weights take the place of the folder's."""
     parts = data.parts
     whole = replace(data, parts=replace(parts, train=(*parts.train, *parts.valid)))
-    goal, _ = train_task(
-        settings, parent, whole, progress=run.progress, what="refit", folder=work, key=key
-    )
+    goal, _ = train_task(settings, parent, whole, progress=run.progress, what="refit", folder=work, key=key)
     weights.save(goal.network.state_dict(), folder / bundle.WEIGHTS)
 
 
