@@ -19,7 +19,7 @@ from autolect.train.batches import Batches
 from autolect.train.loop import on
 
 MEASURED_TOKENS = 8192
-WIDE_GAIN = 8.0
+WIDE_GAIN = 24.0
 """Norm of an item's features. An optimizer that moves every weight alike then lets the sparse part keep
 pace with the network."""
 

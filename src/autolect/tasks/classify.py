@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -40,6 +41,9 @@ class ClassifyConfig(DataConfig):
     """Column of the text, by name or by number from 1; empty: found and shown."""
     label_column: str | None = None
     """Column of the label; empty: found and shown."""
+    smoothing: float = Field(default=0.1, ge=0, lt=1)
+    """Share of each target that is spread over all labels, so that no part of the head is too sure
+    (Szegedy 2016, arXiv:1512.00567)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,12 @@ class Classify:
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
         """Cross-entropy of the labels, of each part of the head alone: neither waits for the other."""
         parts = self._parts(model, head, batch)
-        losses = [F.cross_entropy(part.float(), batch["labels"], reduction="sum") for part in parts]
+        losses = [
+            F.cross_entropy(
+                part.float(), batch["labels"], reduction="sum", label_smoothing=self.config.smoothing
+            )
+            for part in parts
+        ]
         return Loss(torch.stack(losses).sum(), len(batch["labels"]))
 
     def answers(
