@@ -148,3 +148,12 @@ def test_a_bundle_can_be_fine_tuned_on_new_labels(tagged: Summary, tmp_path: Pat
     assert info.task is not None
     assert info.parents == (bundle.digest(tagged.folder / "pretrained"),)
     json.dumps(summary.plain())
+
+
+def test_a_gap_is_never_filled_with_a_piece_of_a_character(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path)
+    parts = ("tokenizer.kind=char", "tokenizer.vocab_size=1000", "train.steps=2", "vectors.kind=none")
+    lect = load(walk(tmp_path, f"corpus.files=['{corpus}']", *parts).folder / "pretrained")
+    tokens = {one.token for one in lect.fill(["a [MASK] b"], count=500)[0][0].candidates}
+    assert len(tokens) > 20
+    assert not any("\N{REPLACEMENT CHARACTER}" in token or token.startswith("[") for token in tokens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
 from autolect.vectors.store import WordVectors
 
 GAP = "[MASK]"
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
 _ROWS = 64
 """Texts that are encoded at once."""
 
@@ -191,8 +193,8 @@ class Lect:
         tokens = torch.from_numpy(padded([ids], len(ids) + 2))
         states = self._model.encode(tokens, torch.ones_like(tokens, dtype=torch.bool))[0]
         scores = self._model.scores(states[tokens[0] == MASK]).float()
-        scores[:, :NUM_SPECIAL] = -torch.inf
-        best = scores.softmax(dim=-1).topk(min(count, scores.shape[1] - NUM_SPECIAL))
+        scores[:, self._unseen] = -torch.inf
+        best = scores.softmax(dim=-1).topk(min(count, scores.shape[1] - len(self._unseen)))
         gaps, start = [], 0
         for values, places in zip(best.values.tolist(), best.indices.tolist(), strict=True):
             start = text.index(GAP, start)
@@ -203,6 +205,12 @@ class Lect:
             gaps.append(Gap(start=start, end=start + len(GAP), candidates=candidates))
             start += len(GAP)
         return tuple(gaps)
+
+    @functools.cached_property
+    def _unseen(self) -> torch.Tensor:
+        """Ids that stand for no text of their own: specials, and single bytes of rare characters."""
+        tokens = enumerate(self.reader.tokenizer.tokens)
+        return torch.tensor([n for n, token in tokens if n < NUM_SPECIAL or _BYTE.fullmatch(token)])
 
     def _with_gaps(self, text: str) -> NDArray[np.int32]:
         """Ids of a text, its gaps as the mask token; the text between gaps is cleaned as any other."""
