@@ -41,6 +41,8 @@ class ClassifyConfig(DataConfig):
     """Column of the text, by name or by number from 1; empty: found and shown."""
     label_column: str | None = None
     """Column of the label; empty: found and shown."""
+    sparse_weight: float = Field(default=4.0, ge=0)
+    """How much the scores of the sparse features count beside the network's, which are larger."""
     smoothing: float = Field(default=0.1, ge=0, lt=1)
     """Share of each target that is spread over all labels, so that no part of the head is too sure
     (Szegedy 2016, arXiv:1512.00567)."""
@@ -79,6 +81,7 @@ class Classify:
         "finetune.rate": [3e-4, 3e-3, "log"],
         "task.dropout": [0.1, 0.6],
         "task.hide": [0.0, 0.4],
+        "task.sparse_weight": [1.0, 8.0, "log"],
     }
 
     def __init__(self, config: ClassifyConfig, *, labels: tuple[str, ...]) -> None:
@@ -147,7 +150,8 @@ class Classify:
         """One label a row."""
 
         def answer(batch: Tensors) -> list[Label]:
-            scores = torch.stack(self._parts(model, head, batch)).float().sum(dim=0)
+            network, *sparse = (part.float() for part in self._parts(model, head, batch))
+            scores = network + self.config.sparse_weight * sum(sparse)
             return [self._label(share) for share in scores.softmax(dim=-1).tolist()]
 
         return over_rows(
