@@ -183,6 +183,8 @@ def _with_hosts(settings: ServeSettings, host: str) -> ServeSettings:
 
 async def _run(server: uvicorn.Server, listener: socket.socket, service: Service) -> None:
     """Run until a signal; SIGTERM first leaves others the time to send their requests elsewhere."""
+    # Nobody is told "ready" before a signal would be heard by us.
+    service.leaving = True
     running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not running.done():
         await asyncio.sleep(0.01)
@@ -200,6 +202,7 @@ async def _run(server: uvicorn.Server, listener: socket.socket, service: Service
     # Ours replace uvicorn's, which stop at once and then end the process by the signal.
     for one in grace:
         loop.add_signal_handler(one, hear, one)
+    service.leaving = False
     heard = asyncio.create_task(signalled.wait())
     await asyncio.wait({running, heard}, return_when=asyncio.FIRST_COMPLETED)
     heard.cancel()
