@@ -91,7 +91,7 @@ class TrainConfig(Section):
     tokens: int | None = Field(default=None, ge=1)
     """Tokens seen, padding not counted."""
     batch_tokens: int = Field(default=2048, ge=16)
-    """Tokens a step. Small batches leave the unigram plateau sooner on little text (docs/LOG.md)."""
+    """Tokens a step. Little text may want fewer; not measured yet."""
     length: int = Field(default=128, ge=8, le=8192)
     """T, the longest sequence; longer documents become several sequences, nothing is cropped."""
     rate: float = Field(default=1e-3, gt=0)

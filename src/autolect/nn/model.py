@@ -17,8 +17,7 @@ from autolect.nn.bottleneck import Bottleneck, mean_of
 from autolect.nn.norm import make_norm
 
 EMBEDDING_STD = 0.05
-"""Spread of the embedding rows, random or from vectors. Wider than the usual 0.02: with tied output
-rows the first losses then fall sooner on little text (docs/LOG.md)."""
+"""Spread of the embedding rows, random or from vectors; wider than the usual 0.02, not compared yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ class DataConfig(Section):
 
     features: Literal["none", "hashed"] = "hashed"
     """hashed: sparse features (runs of characters and words, affixes, shapes) go straight to the labels
-    beside the network; they carry most where labels are few (docs/LOG.md)."""
+    beside the network (docs/LOG.md)."""
     feature_dropout: float = Field(default=0.3, ge=0, lt=1)
     """Share of the sparse features that are left out in training."""
 
