@@ -65,6 +65,7 @@ class TaskGoal:
     def __init__(self, task: Any, network: TaskNetwork, data: Data, reader: Reader, length: int) -> None:
         self.task, self.network, self.valid = task, network, data.parts.valid
         self._rows = task.rows(data.parts.train, reader, length=length)
+        task.begin(network.head, self._rows)
         self._valid_rows = task.rows(data.parts.valid, reader, length=length)
         self.lengths: NDArray[np.int64] = self._rows.lengths
         self.num_cut: int = self._rows.num_cut

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,16 +19,39 @@ WIDE_WEIGHTS = 2_000_000
 class Wide(nn.Module):
     """Hashed sparse features straight to the labels, beside the network (Cheng 2016, arXiv:1606.07792).
 
-    ids (M,) buckets, starts (N,) where each item's features begin, weights (M,) -> scores (N,L).
+    ids (M,) buckets, values (M,) how much of each, groups (M,) which of the ``num_groups`` kinds of
+    features each is of, starts (N,) where each item's features begin -> scores (N,L). The features of one
+    kind have the same norm in every item, so that no kind drowns another by its number.
+
+    gain: norm of an item's features. plain_rate: learn by plain gradient steps with this peak rate; that
+    ends near the smallest weights that fit, as a linear SVM does, where Adam moves the weight of a feature
+    seen once as far as any other's. Which is better depends on the task (docs/LOG.md).
     """
 
-    def __init__(self, num_labels: int) -> None:
+    def __init__(
+        self, num_labels: int, *, num_groups: int = 1, gain: float = 1.0, plain_rate: float | None = None
+    ) -> None:
         super().__init__()
+        self.num_groups, self.gain, self.plain_rate = num_groups, gain, plain_rate
         self.table = nn.EmbeddingBag(wide_buckets(num_labels), num_labels, mode="sum")
         nn.init.zeros_(self.table.weight)
+        self.rarity: Tensor
+        self.register_buffer("rarity", torch.ones(self.table.num_embeddings))
 
-    def forward(self, ids: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
-        """ids, starts, weights -> scores."""
+    def learn_rarity(self, items: Sequence[NDArray[np.int64]]) -> None:
+        """Weigh each bucket by the inverse of its document frequency (Spärck Jones 1972) in these items."""
+        found = np.concatenate([np.unique(ids) for ids in items]) if items else np.zeros(0, dtype=np.int64)
+        counts = np.bincount(found, minlength=len(self.rarity))
+        self.rarity.copy_(torch.from_numpy(np.log((1 + len(items)) / (1 + counts)) + 1))
+
+    def forward(self, ids: Tensor, values: Tensor, groups: Tensor, starts: Tensor) -> Tensor:
+        """ids, values, groups, starts -> scores."""
+        values = values * self.rarity[ids]
+        ends = torch.cat([starts[1:], starts.new_tensor([len(ids)])])
+        items = torch.repeat_interleave(torch.arange(len(starts), device=ids.device), ends - starts)
+        places = items * self.num_groups + groups
+        squares = values.new_zeros(len(starts) * self.num_groups).index_add(0, places, values.square())
+        weights = self.gain * values / (self.num_groups * squares[places].clamp(min=1e-12)).sqrt()
         scores: Tensor = self.table(ids, starts, per_sample_weights=weights)
         return scores
 

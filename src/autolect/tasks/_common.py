@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from autolect.core.config import Section
 from autolect.core.device import Device
 from autolect.core.goal import Tensors
+from autolect.nn.heads import Wide
 from autolect.nn.losses import tensors
+from autolect.text.features import buckets
 from autolect.text.tokenizer import MASK, NUM_SPECIAL
 from autolect.train.batches import Batches
 from autolect.train.loop import on
 
 MEASURED_TOKENS = 8192
-WIDE_GAIN = 24.0
-"""Norm of an item's features. An optimizer that moves every weight alike then lets the sparse part keep
-pace with the network."""
 
 
 class DataConfig(Section):
@@ -88,18 +88,41 @@ def over_rows(
     return found
 
 
-def wide_tensors(
-    bags: Sequence[NDArray[np.int64]], dropout: float, draw: np.random.Generator | None
-) -> Tensors:
-    """Buckets of each item -> wide_ids, wide_weights (M,), wide_starts (N,); weights make bags alike in norm.
+class Bag(NamedTuple):
+    """The sparse features of one item: buckets, how much of each, and its group, (M,) each."""
+
+    ids: NDArray[np.int64]
+    values: NDArray[np.float32]
+    groups: NDArray[np.int64]
+
+
+def bag(groups: Sequence[Sequence[str]], *, count: int) -> Bag:
+    """Features as often as they stand there -> buckets; a feature's value grows with the logarithm."""
+    ids, values = [], []
+    for features in groups:
+        found, times = np.unique(buckets(features, count=count), return_counts=True)
+        ids.append(found)
+        values.append(1 + np.log(times, dtype=np.float32))
+    numbers = np.repeat(np.arange(len(groups)), [len(found) for found in ids])
+    return Bag(np.concatenate(ids), np.concatenate(values), numbers)
+
+
+NO_BAG = Bag(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))
+
+
+def wide_tensors(bags: Sequence[Bag], dropout: float, draw: np.random.Generator | None) -> Tensors:
+    """Bags -> wide_ids, wide_values, wide_groups (M,), wide_starts (N,).
 
     With ``draw`` a share of the features is left out.
     """
-    sizes = np.array([len(bag) for bag in bags], dtype=np.int64)
-    ids = np.concatenate(bags) if len(bags) else np.zeros(0, dtype=np.int64)
-    weights = np.repeat(WIDE_GAIN * np.maximum(sizes, 1) ** -0.5, sizes).astype(np.float32)
+    sizes = np.array([len(one.ids) for one in bags], dtype=np.int64)
+    ids, values, groups = (np.concatenate(parts) for parts in zip(*bags, NO_BAG, strict=True))
     if draw is not None and dropout:
-        weights *= (draw.random(len(ids)) >= dropout) / np.float32(1 - dropout)
-    return tensors(
-        wide_ids=ids, wide_starts=np.cumsum(sizes) - sizes, wide_weights=weights.astype(np.float32)
-    )
+        values = values * (draw.random(len(ids)) >= dropout).astype(np.float32)
+    return tensors(wide_ids=ids, wide_values=values, wide_groups=groups, wide_starts=np.cumsum(sizes) - sizes)
+
+
+def wide_scores(wide: Wide, batch: Tensors) -> Tensor:
+    """What the sparse features of a batch say, (N,L)."""
+    scores: Tensor = wide(*(batch[f"wide_{name}"] for name in ("ids", "values", "groups", "starts")))
+    return scores

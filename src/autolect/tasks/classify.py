@@ -25,12 +25,15 @@ from autolect.core.results import Label
 from autolect.nn.heads import TextHead, Wide, wide_buckets
 from autolect.nn.losses import tensors
 from autolect.nn.model import Model
-from autolect.tasks._common import DataConfig, hidden, over_rows, wide_tensors
-from autolect.text.features import buckets, text_features
+from autolect.tasks._common import NO_BAG, Bag, DataConfig, bag, hidden, over_rows, wide_scores, wide_tensors
+from autolect.text.features import text_features
 from autolect.text.labelled import TextExample, read_texts
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
+
+SPARSE_RATE = 50.0
+"""Peak rate of the sparse part's gradient steps; a third or three times as much does the same."""
 
 
 class ClassifyConfig(DataConfig):
@@ -41,8 +44,9 @@ class ClassifyConfig(DataConfig):
     """Column of the text, by name or by number from 1; empty: found and shown."""
     label_column: str | None = None
     """Column of the label; empty: found and shown."""
-    sparse_weight: float = Field(default=4.0, ge=0)
-    """How much the scores of the sparse features count beside the network's, which are larger."""
+    sparse_weight: float = Field(default=12.0, ge=0)
+    """How much the scores of the sparse features count beside the network's, which are far larger
+    (docs/LOG.md)."""
     smoothing: float = Field(default=0.1, ge=0, lt=1)
     """Share of each target that is spread over all labels, so that no part of the head is too sure
     (Szegedy 2016, arXiv:1512.00567)."""
@@ -53,7 +57,7 @@ class Rows:
     """Texts as token ids and buckets of sparse features, and their labels' numbers (-1: none)."""
 
     ids: list[NDArray[np.int32]]
-    features: list[NDArray[np.int64]]
+    features: list[Bag]
     labels: NDArray[np.int64]
     num_cut: int
 
@@ -69,7 +73,9 @@ class ClassifyHead(nn.Module):
     def __init__(self, width: int, *, num_labels: int, config: ClassifyConfig) -> None:
         super().__init__()
         self.text = TextHead(width, num_labels=num_labels, dropout=config.dropout)
-        self.wide = Wide(num_labels) if config.features == "hashed" else None
+        self.wide = (
+            Wide(num_labels, num_groups=2, plain_rate=SPARSE_RATE) if config.features == "hashed" else None
+        )
 
 
 class Classify:
@@ -81,7 +87,7 @@ class Classify:
         "finetune.rate": [3e-4, 3e-3, "log"],
         "task.dropout": [0.1, 0.6],
         "task.hide": [0.0, 0.4],
-        "task.sparse_weight": [1.0, 8.0, "log"],
+        "task.sparse_weight": [3.0, 30.0, "log"],
     }
 
     def __init__(self, config: ClassifyConfig, *, labels: tuple[str, ...]) -> None:
@@ -113,6 +119,12 @@ class Classify:
     def head(self, width: int) -> nn.Module:
         """What is put on the encoder."""
         return ClassifyHead(width, num_labels=len(self.labels), config=self.config)
+
+    def begin(self, head: nn.Module, rows: Rows) -> None:
+        """Let a new head see the train rows once: which sparse features are rare."""
+        assert isinstance(head, ClassifyHead)
+        if head.wide is not None:
+            head.wide.learn_rarity([one.ids for one in rows.features])
 
     def rows(self, examples: Sequence[TextExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; of a text longer than ``length`` tokens the beginning is used."""
@@ -207,14 +219,14 @@ class Classify:
         assert isinstance(head, ClassifyHead)
         parts = [head.text(model.encode(batch["tokens"], batch["keep"]), batch["keep"])]
         if head.wide is not None:
-            parts.append(head.wide(batch["wide_ids"], batch["wide_starts"], batch["wide_weights"]))
+            parts.append(wide_scores(head.wide, batch))
         return parts
 
-    def _features(self, text: str, reader: Reader) -> NDArray[np.int64]:
+    def _features(self, text: str, reader: Reader) -> Bag:
         if self.config.features == "none":
-            return np.zeros(0, dtype=np.int64)
+            return NO_BAG
         found = text_features(text, language=reader.tokenizer.language)
-        return buckets(found, count=wide_buckets(len(self.labels)))
+        return bag(found, count=wide_buckets(len(self.labels)))
 
     def _label(self, shares: list[float]) -> Label:
         best = int(np.argmax(shares))

@@ -24,13 +24,17 @@ from autolect.nn.crf import Crf, iob2_rules
 from autolect.nn.heads import UnitHead, Wide, wide_buckets
 from autolect.nn.losses import tensors
 from autolect.nn.model import Model
-from autolect.tasks._common import DataConfig, hidden, over_rows, wide_tensors
+from autolect.tasks._common import NO_BAG, Bag, DataConfig, bag, hidden, over_rows, wide_scores, wide_tensors
 from autolect.text import segment
-from autolect.text.features import buckets, character_features, word_features
+from autolect.text.features import character_features, word_features
 from autolect.text.labelled import TokenExample, read_tokens
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
+
+SPARSE_GAIN = 24.0
+"""Norm of a unit's sparse features: an optimizer that moves every weight alike then lets them keep pace
+with the network."""
 
 
 class TagConfig(DataConfig):
@@ -45,14 +49,14 @@ class TagConfig(DataConfig):
 class Piece:
     """A run of units of one example: ids (n,), owner (n,) unit of each token from 0, tags (u,).
 
-    features: the buckets of sparse features of each unit.
+    features: the sparse features of each unit.
     """
 
     example: int
     ids: NDArray[np.int32]
     owner: NDArray[np.int64]
     tags: NDArray[np.int64]
-    features: Sequence[NDArray[np.int64]]
+    features: Sequence[Bag]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class TagHead(nn.Module):
     def __init__(self, width: int, *, labels: tuple[str, ...], config: TagConfig) -> None:
         super().__init__()
         self.units = UnitHead(width, num_labels=len(labels), dropout=config.dropout)
-        self.wide = Wide(len(labels)) if config.features == "hashed" else None
+        self.wide = Wide(len(labels), gain=SPARSE_GAIN) if config.features == "hashed" else None
         self.crf = Crf(*iob2_rules(labels))
 
 
@@ -136,6 +140,9 @@ class Tag:
         """What is put on the encoder."""
         return TagHead(width, labels=self.labels, config=self.config)
 
+    def begin(self, head: nn.Module, rows: Rows) -> None:
+        """A new head takes nothing from the train rows: rare features of a token weigh no more."""
+
     def rows(self, examples: Sequence[TokenExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; long ones are cut between units."""
         pieces: list[Piece] = []
@@ -162,9 +169,8 @@ class Tag:
             tags[place, : len(piece.tags)] = piece.tags
             units[place, : len(piece.tags)] = True
         tokens = ids if draw is None else hidden(ids, self.config.hide, draw)
-        none = np.zeros(0, dtype=np.int64)
         bags = [
-            piece.features[unit] if unit < len(piece.features) else none
+            piece.features[unit] if unit < len(piece.features) else NO_BAG
             for piece in pieces
             for unit in range(most)
         ]
@@ -263,17 +269,16 @@ class Tag:
         states = model.encode(batch["tokens"], batch["keep"])
         parts: list[Tensor] = [head.units(states, batch["owner"], batch["units"].shape[1]).float()]
         if head.wide is not None:
-            wide = head.wide(batch["wide_ids"], batch["wide_starts"], batch["wide_weights"])
-            parts.append(wide.view(parts[0].shape).float())
+            parts.append(wide_scores(head.wide, batch).view(parts[0].shape).float())
         return parts
 
-    def _features(self, words: list[str]) -> list[NDArray[np.int64]]:
-        """Buckets of each unit; the two sets of features share a table without harm."""
+    def _features(self, words: list[str]) -> list[Bag]:
+        """One bag a unit; the two sets of features share a table without harm."""
         if self.config.features == "none" or not words:
-            return [np.zeros(0, dtype=np.int64)] * len(words)
+            return [NO_BAG] * len(words)
         count = wide_buckets(len(self.labels))
         pairs = zip(word_features(words), character_features(words), strict=True)
-        return [buckets([*one, *other], count=count) for one, other in pairs]
+        return [bag([[*one, *other]], count=count) for one, other in pairs]
 
     def _tags(self, example: TokenExample, numbers: list[int], shares: list[float]) -> Tags:
         tags = tuple(self.labels[number] for number in numbers)
@@ -315,7 +320,7 @@ def _cut(
     ids: NDArray[np.int32],
     owner: NDArray[np.int64],
     tags: NDArray[np.int64],
-    features: Sequence[NDArray[np.int64]],
+    features: Sequence[Bag],
     *,
     room: int,
 ) -> list[Piece]:

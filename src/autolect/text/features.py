@@ -20,16 +20,20 @@ _REACH = 2
 _LONGEST = 4
 
 
-def text_features(text: str, *, language: str) -> list[str]:
-    """Words, pairs of words, and runs of 1 to 4 characters (inside words where blanks part them)."""
+def text_features(text: str, *, language: str) -> tuple[list[str], list[str]]:
+    """Two groups, as often as they stand there: words and pairs of words; runs of 1 to 4 characters.
+
+    Case is folded; runs stay inside words where blanks part them.
+    """
+    text = text.lower()
     words = [text[start:end] for start, end in segment.words(text, language=language)]
-    found = [f"w={word}" for word in words]
-    found += [f"p={one} {other}" for one, other in itertools.pairwise(words)]
+    pairs = [f"p={one} {other}" for one, other in itertools.pairwise(words)]
+    runs: list[str] = []
     unspaced = sum(map(segment.is_cjk, text)) * 2 > len(text.replace(" ", ""))
     for piece in [text] if unspaced else [f" {word} " for word in words]:
         for size in range(1, _LONGEST + 1):
-            found += [f"{size}={piece[at : at + size]}" for at in range(len(piece) - size + 1)]
-    return list(dict.fromkeys(found))
+            runs += [f"{size}={piece[at : at + size]}" for at in range(len(piece) - size + 1)]
+    return [f"w={word}" for word in words] + pairs, runs
 
 
 def buckets(features: Sequence[str], *, count: int) -> NDArray[np.int64]:

@@ -163,7 +163,7 @@ class _Loop:
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
         rate = rate_at(state.step, steps=state.steps, peak=self.config.rate, warmup=self.config.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = group["peak"] * rate / self.config.rate
         mean = loss.total.item() / max(1, loss.targets)
         if math.isfinite(mean) and bool(torch.isfinite(norm)):
             self.optimizer.step()
