@@ -38,7 +38,6 @@ def learn(name: str, texts: list[list[str]] | None = None, *, seed: int = 1, min
         config=config,
         width=12,
         seed=seed,
-        threads=1,
         min_count=min_count,
     )
     assert isinstance(learned, Learned)
@@ -79,7 +78,7 @@ def test_one_seed_gives_one_result(name: str) -> None:
 def test_vectors_do_not_depend_on_the_hashes_of_a_process() -> None:
     program = (
         "from autolect.vectors.learners.skipgram import PLUGIN, CONFIG\n"
-        "found = PLUGIN([list('abcab')] * 50, config=CONFIG(epochs=2), width=8, seed=3, threads=1,"
+        "found = PLUGIN([list('abcab')] * 50, config=CONFIG(epochs=2), width=8, seed=3,"
         " min_count=1)\n"
         "print(found.keys, found.matrix.tobytes().hex())\n"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,10 @@ class TaskGoal:
         loss: Loss = self.task.loss(self.network.model, self.network.head, batch)
         return loss
 
+    def settle(self, device: Device) -> None:
+        """Let the task choose on the valid examples what training could not."""
+        self.task.settle(self.network, self.network.model, self.network.head, self._valid_rows, device)
+
     def measure(self, device: Device) -> Score:
         """The task's score on the valid examples."""
         answers = self.task.answers(
@@ -137,7 +141,10 @@ def train_task(
     key: str = "",
     watch: Callable[[int, Score], None] | None = None,
 ) -> tuple[TaskGoal, Outcome]:
-    """Fine-tune the parent bundle with a recipe's settings; the goal then holds the best weights."""
+    """Fine-tune the parent bundle with a recipe's settings; the goal then holds the best weights.
+
+    What the task settles on valid afterwards is in its weights and in the outcome's best score.
+    """
     set_threads()
     info = bundle.open_bundle(parent)
     torch.manual_seed(recipe.seed)
@@ -153,18 +160,20 @@ def train_task(
     goal = TaskGoal(task, network, data, reader_of(parent, info), min(info.length, recipe.finetune.length))
     if goal.num_cut:
         progress.say(f"{what}: {goal.num_cut} training text(s) are longer than {info.length} tokens")
+    device = choose(recipe.finetune.dtype)
     outcome = fit(
         goal,
         recipe.finetune,
         seed=recipe.seed,
-        device=choose(recipe.finetune.dtype),
+        device=device,
         what=what,
         progress=progress,
         folder=folder,
         key=key,
         watch=watch,
     )
-    return goal, outcome
+    goal.settle(device)
+    return goal, replace(outcome, best=goal.measure(device))
 
 
 def write_task_bundle(

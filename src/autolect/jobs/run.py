@@ -19,6 +19,7 @@ from autolect.jobs.pretrain import pretrain
 from autolect.jobs.search import finetune
 from autolect.jobs.stages import Run
 from autolect.jobs.vectors import learn_vectors
+from autolect.report import summary
 
 STAGES = ("corpus", "tokens", "vectors", "pretrained", "finetuned", "evaluation", "report")
 
@@ -55,14 +56,15 @@ def run(recipe: Recipe, *, folder: Path, progress: Progress, until: str = "repor
         work = Run(folder=folder, recipe=recipe, progress=progress)
         _walk(work, last=STAGES.index(until))
         facts = report.gather(work)
-        if until == "report":
-            report.write(work, facts)
         model = next((n for n in ("finetuned", "pretrained") if (folder / n).is_dir()), "")
+        command = f"autolect serve {shlex.quote(str(folder / model))}" if model else ""
+        if until == "report":
+            report.write(work, facts, command=command)
         return Summary(
             folder=folder,
-            rows=report.rows(facts),
-            tables=tuple(SummaryTable(*table) for table in report.tables(facts)),
-            command=f"autolect serve {shlex.quote(str(folder / model))}" if model else "",
+            rows=summary.rows(facts),
+            tables=tuple(SummaryTable(*table) for table in summary.tables(facts)),
+            command=command,
             figures=facts,
         )
 

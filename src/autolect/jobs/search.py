@@ -59,11 +59,18 @@ def finetune(run: Run, parent: Path, data: Data) -> Path:
 def _refit(
     run: Run, settings: Recipe, folder: Path, parent: Path, data: Data, work: Path, *, key: str
 ) -> None:
-    """Learn again from train and valid together; the new weights take the place of the folder's."""
+    """Learn again from train and valid together; the new weights take the place of the folder's.
+
+    What was settled on valid stays, since the new network has seen those examples.
+    """
     parts = data.parts
     whole = replace(data, parts=replace(parts, train=(*parts.train, *parts.valid)))
     goal, _ = train_task(settings, parent, whole, progress=run.progress, what="refit", folder=work, key=key)
-    weights.save(goal.network.state_dict(), folder / bundle.WEIGHTS)
+    values = goal.network.state_dict()
+    shapes = {name: tuple(values[name].shape) for name in values}
+    settled = weights.read(folder / bundle.WEIGHTS, shapes)
+    values |= {name: settled[name] for name in goal.task.SETTLED}
+    weights.save(values, folder / bundle.WEIGHTS)
 
 
 class _Search:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +31,26 @@ def learn_vectors(run: Run, corpus: Path, tokens: Path) -> Path | None:
     learn = registry.load("vectors", kind).build
     width: int = run.recipe.encoder.width  # type: ignore[attr-defined]
     needs = {**section(run.recipe, "vectors", "seed"), "width": width, "tokens": bundle.digest(tokens)}
-    threads = len(os.sched_getaffinity(0))
 
     def make(folder: Path, facts: dict[str, Any]) -> None:
-        figures = {}
         known = files.read_json(corpus / FIGURES)["language"]
-        for name, texts, least in (
-            ("tokens", _token_sentences(tokens), 1),
-            ("words", _word_sentences(corpus, known), MIN_WORD_COUNT),
-        ):
-            run.progress.say(f"vectors: {kind} over {name}")
-            learned: Learned = learn(
-                texts, config=config, width=width, seed=run.recipe.seed, threads=threads, min_count=least
-            )
-            vectors = WordVectors(keys=learned.keys, matrix=learned.matrix, counts=learned.counts)
+        run.progress.say(f"vectors: {kind} over tokens and over words")
+
+        def learned(texts: list[list[str]], least: int) -> WordVectors:
+            found: Learned = learn(texts, config=config, width=width, seed=run.recipe.seed, min_count=least)
+            return WordVectors(keys=found.keys, matrix=found.matrix, counts=found.counts)
+
+        # Each on one thread, so that a run can be repeated; the two beside each other.
+        with ThreadPoolExecutor() as pool:
+            tasks = {
+                "tokens": pool.submit(learned, _token_sentences(tokens), 1),
+                "words": pool.submit(learned, _word_sentences(corpus, known), MIN_WORD_COUNT),
+            }
+            both = {name: task.result() for name, task in tasks.items()}
+        figures = {}
+        for name, vectors in both.items():
             vectors.save(folder, name=name)
-            figures[name] = {"keys": len(learned.keys), "tokens": int(learned.counts.sum())}
+            figures[name] = {"keys": len(vectors.keys), "tokens": int(vectors.counts.sum())}
         facts["width"] = width
         files.save_json(folder / "vectors.json", {"kind": kind, "width": width, **figures})
 

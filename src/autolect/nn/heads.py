@@ -23,16 +23,12 @@ class Wide(nn.Module):
     features each is of, starts (N,) where each item's features begin -> scores (N,L). The features of one
     kind have the same norm in every item, so that no kind drowns another by its number.
 
-    gain: norm of an item's features. plain_rate: learn by plain gradient steps with this peak rate; that
-    ends near the smallest weights that fit, as a linear SVM does, where Adam moves the weight of a feature
-    seen once as far as any other's. Which is better depends on the task (docs/LOG.md).
+    gain: norm of an item's features. The table is learned with the network, or filled once and then left.
     """
 
-    def __init__(
-        self, num_labels: int, *, num_groups: int = 1, gain: float = 1.0, plain_rate: float | None = None
-    ) -> None:
+    def __init__(self, num_labels: int, *, num_groups: int = 1, gain: float = 1.0) -> None:
         super().__init__()
-        self.num_groups, self.gain, self.plain_rate = num_groups, gain, plain_rate
+        self.num_groups, self.gain = num_groups, gain
         self.table = nn.EmbeddingBag(wide_buckets(num_labels), num_labels, mode="sum")
         nn.init.zeros_(self.table.weight)
         self.rarity: Tensor
@@ -44,16 +40,25 @@ class Wide(nn.Module):
         counts = np.bincount(found, minlength=len(self.rarity))
         self.rarity.copy_(torch.from_numpy(np.log((1 + len(items)) / (1 + counts)) + 1))
 
+    def fill(self, table: NDArray[np.float32]) -> None:
+        """Take a table (buckets, L) that was fitted elsewhere; training leaves it alone."""
+        self.table.requires_grad_(requires_grad=False)
+        self.table.weight.copy_(torch.from_numpy(table))
+
     def forward(self, ids: Tensor, values: Tensor, groups: Tensor, starts: Tensor) -> Tensor:
         """ids, values, groups, starts -> scores."""
+        weights = self.weigh(ids, values, groups, starts)
+        scores: Tensor = self.table(ids, starts, per_sample_weights=weights)
+        return scores
+
+    def weigh(self, ids: Tensor, values: Tensor, groups: Tensor, starts: Tensor) -> Tensor:
+        """How much each feature (M,) of an item counts: by rarity, and to one norm a kind."""
         values = values * self.rarity[ids]
         ends = torch.cat([starts[1:], starts.new_tensor([len(ids)])])
         items = torch.repeat_interleave(torch.arange(len(starts), device=ids.device), ends - starts)
         places = items * self.num_groups + groups
         squares = values.new_zeros(len(starts) * self.num_groups).index_add(0, places, values.square())
-        weights = self.gain * values / (self.num_groups * squares[places].clamp(min=1e-12)).sqrt()
-        scores: Tensor = self.table(ids, starts, per_sample_weights=weights)
-        return scores
+        return self.gain * values / (self.num_groups * squares[places].clamp(min=1e-12)).sqrt()
 
 
 def wide_buckets(num_labels: int) -> int:

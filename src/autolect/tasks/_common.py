@@ -46,12 +46,9 @@ class DataConfig(Section):
     """On what the head sees."""
     hide: float = Field(default=0.1, ge=0, lt=1)
     """Share of the tokens that become [MASK] in training, so that no single word decides."""
-
     features: Literal["none", "hashed"] = "hashed"
     """hashed: sparse features (runs of characters and words, affixes, shapes) go straight to the labels
     beside the network (docs/LOG.md)."""
-    feature_dropout: float = Field(default=0.3, ge=0, lt=1)
-    """Share of the sparse features that are left out in training."""
 
     @model_validator(mode="after")
     def _leaves_training_data(self) -> DataConfig:
@@ -110,19 +107,19 @@ def bag(groups: Sequence[Sequence[str]], *, count: int) -> Bag:
 NO_BAG = Bag(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64))
 
 
-def wide_tensors(bags: Sequence[Bag], dropout: float, draw: np.random.Generator | None) -> Tensors:
-    """Bags -> wide_ids, wide_values, wide_groups (M,), wide_starts (N,).
-
-    With ``draw`` a share of the features is left out.
-    """
+def wide_tensors(bags: Sequence[Bag]) -> Tensors:
+    """Bags -> wide_ids, wide_values, wide_groups (M,), wide_starts (N,)."""
     sizes = np.array([len(one.ids) for one in bags], dtype=np.int64)
     ids, values, groups = (np.concatenate(parts) for parts in zip(*bags, NO_BAG, strict=True))
-    if draw is not None and dropout:
-        values = values * (draw.random(len(ids)) >= dropout).astype(np.float32)
     return tensors(wide_ids=ids, wide_values=values, wide_groups=groups, wide_starts=np.cumsum(sizes) - sizes)
 
 
 def wide_scores(wide: Wide, batch: Tensors) -> Tensor:
     """What the sparse features of a batch say, (N,L)."""
-    scores: Tensor = wide(*(batch[f"wide_{name}"] for name in ("ids", "values", "groups", "starts")))
+    scores: Tensor = wide(*wide_arguments(batch))
     return scores
+
+
+def wide_arguments(batch: Tensors) -> tuple[Tensor, ...]:
+    """What a wide part takes, out of a batch."""
+    return tuple(batch[f"wide_{name}"] for name in ("ids", "values", "groups", "starts"))

@@ -5,7 +5,7 @@ in   [BOS] a fine film [EOS]      out  positive 0.93, negative 0.07
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -25,15 +25,28 @@ from autolect.core.results import Label
 from autolect.nn.heads import TextHead, Wide, wide_buckets
 from autolect.nn.losses import tensors
 from autolect.nn.model import Model
-from autolect.tasks._common import NO_BAG, Bag, DataConfig, bag, hidden, over_rows, wide_scores, wide_tensors
+from autolect.tasks import _linear
+from autolect.tasks._common import (
+    NO_BAG,
+    Bag,
+    DataConfig,
+    bag,
+    hidden,
+    over_rows,
+    wide_arguments,
+    wide_scores,
+    wide_tensors,
+)
 from autolect.text.features import text_features
 from autolect.text.labelled import TextExample, read_texts
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
 
-SPARSE_RATE = 50.0
-"""Peak rate of the sparse part's gradient steps; a third or three times as much does the same."""
+BALANCE = (0.5, 3.0)
+"""How much the scores of the network and of the sparse features count before anything is known."""
+TRUST = 4.0
+"""How firmly that is believed: as much as so many squared logarithms of the change cost in likelihood."""
 
 
 class ClassifyConfig(DataConfig):
@@ -44,9 +57,6 @@ class ClassifyConfig(DataConfig):
     """Column of the text, by name or by number from 1; empty: found and shown."""
     label_column: str | None = None
     """Column of the label; empty: found and shown."""
-    sparse_weight: float = Field(default=12.0, ge=0)
-    """How much the scores of the sparse features count beside the network's, which are far larger
-    (docs/LOG.md)."""
     smoothing: float = Field(default=0.1, ge=0, lt=1)
     """Share of each target that is spread over all labels, so that no part of the head is too sure
     (Szegedy 2016, arXiv:1512.00567)."""
@@ -73,9 +83,9 @@ class ClassifyHead(nn.Module):
     def __init__(self, width: int, *, num_labels: int, config: ClassifyConfig) -> None:
         super().__init__()
         self.text = TextHead(width, num_labels=num_labels, dropout=config.dropout)
-        self.wide = (
-            Wide(num_labels, num_groups=2, plain_rate=SPARSE_RATE) if config.features == "hashed" else None
-        )
+        self.wide = Wide(num_labels, num_groups=2) if config.features == "hashed" else None
+        self.balance: Tensor
+        self.register_buffer("balance", torch.tensor(BALANCE[: 1 if self.wide is None else 2]))
 
 
 class Classify:
@@ -83,11 +93,12 @@ class Classify:
 
     BASELINES: ClassVar[tuple[str, ...]] = ("majority", "tfidf")
     MEASURE: ClassVar[str] = "accuracy"
+    SETTLED: ClassVar[tuple[str, ...]] = ("head.balance",)
+    """Weights that `settle` sets."""
     SPACE: ClassVar[dict[str, Any]] = {
         "finetune.rate": [3e-4, 3e-3, "log"],
         "task.dropout": [0.1, 0.6],
         "task.hide": [0.0, 0.4],
-        "task.sparse_weight": [3.0, 30.0, "log"],
     }
 
     def __init__(self, config: ClassifyConfig, *, labels: tuple[str, ...]) -> None:
@@ -121,10 +132,43 @@ class Classify:
         return ClassifyHead(width, num_labels=len(self.labels), config=self.config)
 
     def begin(self, head: nn.Module, rows: Rows) -> None:
-        """Let a new head see the train rows once: which sparse features are rare."""
+        """Fit the sparse part of a new head to the train rows; training then leaves it alone."""
+        from scipy.sparse import csr_matrix
+
         assert isinstance(head, ClassifyHead)
-        if head.wide is not None:
-            head.wide.learn_rarity([one.ids for one in rows.features])
+        wide = head.wide
+        if wide is None:
+            return
+        wide.learn_rarity([one.ids for one in rows.features])
+        ids, values, groups, starts = wide_arguments(wide_tensors(rows.features))
+        weights = wide.weigh(ids, values, groups, starts).numpy()
+        ends = np.append(starts.numpy(), len(ids))
+        shape = (len(rows.labels), wide.table.num_embeddings)
+        features = csr_matrix((weights, ids.numpy(), ends), shape=shape)
+        with torch.no_grad():
+            wide.fill(_linear.fit(features, rows.labels, num_labels=len(self.labels)))
+
+    def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
+        """Choose how much each part of the head counts, by the likelihood of these rows (Platt 1999).
+
+        The network learned its rows by heart, so only others can tell how sure it may be.
+        """
+        from scipy.optimize import minimize
+        from scipy.special import log_softmax
+
+        assert isinstance(head, ClassifyHead)
+        known = rows.labels >= 0
+        found = self._over(rows, network, device, lambda batch: list(self._scores(model, head, batch)))
+        scores = torch.stack(found).cpu().numpy().astype(float)[known]
+        labels, start = rows.labels[known], np.array(BALANCE[: scores.shape[1]])
+
+        def cost(change: NDArray[np.float64]) -> float:
+            mixed = np.einsum("p,npl->nl", start * np.exp(change), scores)
+            chances = log_softmax(mixed, axis=1)[np.arange(len(labels)), labels]
+            return float(TRUST * np.square(change).sum() - chances.sum())
+
+        best = minimize(cost, np.zeros_like(start)).x
+        head.balance.copy_(torch.from_numpy(start * np.exp(best)))
 
     def rows(self, examples: Sequence[TextExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; of a text longer than ``length`` tokens the beginning is used."""
@@ -142,37 +186,31 @@ class Classify:
         """tokens, keep (B,T), labels (B,); with ``draw`` some tokens are hidden."""
         ids = padded([rows.ids[row] for row in chosen], length)
         tokens = ids if draw is None else hidden(ids, self.config.hide, draw)
-        wide = wide_tensors([rows.features[row] for row in chosen], self.config.feature_dropout, draw)
+        wide = wide_tensors([rows.features[row] for row in chosen])
         return wide | tensors(tokens=tokens, keep=ids != PAD, labels=rows.labels[chosen])
 
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
-        """Cross-entropy of the labels, of each part of the head alone: neither waits for the other."""
-        parts = self._parts(model, head, batch)
-        losses = [
-            F.cross_entropy(
-                part.float(), batch["labels"], reduction="sum", label_smoothing=self.config.smoothing
-            )
-            for part in parts
-        ]
-        return Loss(torch.stack(losses).sum(), len(batch["labels"]))
+        """Cross-entropy of the labels by the network alone; the sparse part is fitted already."""
+        total = F.cross_entropy(
+            self._network(model, head, batch),
+            batch["labels"],
+            reduction="sum",
+            label_smoothing=self.config.smoothing,
+        )
+        return Loss(total, len(batch["labels"]))
 
     def answers(
         self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device
     ) -> list[Label]:
         """One label a row."""
+        assert isinstance(head, ClassifyHead)
+        balance = head.balance[:, None]
 
         def answer(batch: Tensors) -> list[Label]:
-            network, *sparse = (part.float() for part in self._parts(model, head, batch))
-            scores = network + self.config.sparse_weight * sum(sparse)
-            return [self._label(share) for share in scores.softmax(dim=-1).tolist()]
+            mixed = (balance * self._scores(model, head, batch)).sum(dim=1)
+            return [self._label(shares) for shares in mixed.softmax(dim=-1).tolist()]
 
-        return over_rows(
-            rows.lengths,
-            collate=lambda chosen, length: self.collate(rows, chosen, length, None),
-            answer=answer,
-            network=network,
-            device=device,
-        )
+        return self._over(rows, network, device, answer)
 
     @staticmethod
     def raw(answer: Label) -> str:
@@ -214,13 +252,31 @@ class Classify:
             "confusion": matrix.tolist(),
         }
 
-    def _parts(self, model: Model, head: nn.Module, batch: Tensors) -> list[Tensor]:
-        """Scores (B,L) of the network, and of the sparse features if the head has them."""
+    def _over(
+        self, rows: Rows, network: nn.Module, device: Device, answer: Callable[[Tensors], Sequence[Any]]
+    ) -> list[Any]:
+        """One answer a row, in order."""
+        return over_rows(
+            rows.lengths,
+            collate=lambda chosen, length: self.collate(rows, chosen, length, None),
+            answer=answer,
+            network=network,
+            device=device,
+        )
+
+    def _network(self, model: Model, head: nn.Module, batch: Tensors) -> Tensor:
+        """Scores (B,L) of the network."""
         assert isinstance(head, ClassifyHead)
-        parts = [head.text(model.encode(batch["tokens"], batch["keep"]), batch["keep"])]
+        scores: Tensor = head.text(model.encode(batch["tokens"], batch["keep"]), batch["keep"])
+        return scores.float()
+
+    def _scores(self, model: Model, head: nn.Module, batch: Tensors) -> Tensor:
+        """(B,P,L): scores of each of the P parts, the network and, if the head has them, sparse features."""
+        assert isinstance(head, ClassifyHead)
+        parts = [self._network(model, head, batch)]
         if head.wide is not None:
             parts.append(wide_scores(head.wide, batch))
-        return parts
+        return torch.stack(parts, dim=1)
 
     def _features(self, text: str, reader: Reader) -> Bag:
         if self.config.features == "none":

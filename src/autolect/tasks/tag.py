@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 
 from autolect.core import metrics
@@ -43,6 +44,8 @@ class TagConfig(DataConfig):
     kind: Literal["tag"] = "tag"
     tag_column: int | None = None
     """Column of the tag from 1 in CoNLL files; empty: the last, or the usual one of CoNLL-U."""
+    feature_dropout: float = Field(default=0.3, ge=0, lt=1)
+    """Share of the sparse features that are left out in training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Tag:
 
     BASELINES: ClassVar[tuple[str, ...]] = ("token_majority", "crf")
     MEASURE: ClassVar[str] = "entity F1"
+    SETTLED: ClassVar[tuple[str, ...]] = ()
     SPACE: ClassVar[dict[str, Any]] = {
         "finetune.rate": [5e-4, 5e-3, "log"],
         "task.dropout": [0.1, 0.6],
@@ -141,7 +145,10 @@ class Tag:
         return TagHead(width, labels=self.labels, config=self.config)
 
     def begin(self, head: nn.Module, rows: Rows) -> None:
-        """A new head takes nothing from the train rows: rare features of a token weigh no more."""
+        """A new head is fitted to nothing: its sparse features are weighed while the network learns."""
+
+    def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
+        """Nothing is chosen after training: the parts of the head are added as they are."""
 
     def rows(self, examples: Sequence[TokenExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; long ones are cut between units."""
@@ -174,7 +181,10 @@ class Tag:
             for piece in pieces
             for unit in range(most)
         ]
-        wide = wide_tensors(bags, self.config.feature_dropout, draw)
+        wide = wide_tensors(bags)
+        if draw is not None:
+            kept = draw.random(len(wide["wide_values"])) >= self.config.feature_dropout
+            wide["wide_values"] *= torch.from_numpy(kept)
         return wide | tensors(tokens=tokens, keep=ids != PAD, owner=owner, tags=tags, units=units)
 
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:

@@ -143,8 +143,9 @@ class _Loop:
             )
         if found is None:
             history.start()
+            started = time.monotonic()
             self.state.first = self.goal.measure(self.device)
-            self.state.steps = self._budget()
+            self.state.steps = self._budget(time.monotonic() - started)
             return self.weights(), 0
         best, facts = found
         values = facts["state"]
@@ -163,7 +164,7 @@ class _Loop:
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
         rate = rate_at(state.step, steps=state.steps, peak=self.config.rate, warmup=self.config.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * rate / self.config.rate
+            group["lr"] = rate
         mean = loss.total.item() / max(1, loss.targets)
         if math.isfinite(mean) and bool(torch.isfinite(norm)):
             self.optimizer.step()
@@ -216,31 +217,33 @@ class _Loop:
         torch.autograd.backward(loss.total / max(1, loss.targets))
         return loss
 
-    def _budget(self) -> int:
-        """The recipe's budget as a number of steps."""
+    def _budget(self, measuring: float) -> int:
+        """The recipe's budget as a number of steps; measuring: seconds that one look at valid takes."""
         config, per_epoch = self.config, self.batches.num_batches
         if config.steps is not None:
             return config.steps
         if config.minutes is not None:
-            return max(1, int(config.minutes * 60 / self._seconds_a_step()))
+            left = config.minutes * 60 - config.evaluations * measuring
+            return max(1, int(left / self._seconds_a_step()))
         if config.tokens is not None:
             return max(1, round(config.tokens * per_epoch / max(1, int(self.batches.lengths.sum()))))
         return max(1, round((config.epochs or 1.0) * per_epoch))
 
     def _seconds_a_step(self) -> float:
-        """The mean over batches spread through the first epoch; the network stays as it is."""
-        places = np.linspace(0, self.batches.num_batches - 1, MEASURED_STEPS).astype(int)
-        self.goal.network.train()
-        self._backward(int(places[0]))
+        """The mean over batches spread through the first epoch; what these steps learned is forgotten."""
+        network, weights = self.goal.network, self.weights()
+        network.train()
+        self._backward(0)
         started = time.monotonic()
-        for place in places:
+        for place in np.linspace(0, self.batches.num_batches - 1, MEASURED_STEPS).astype(int):
             self._backward(int(place))
-        seconds = (time.monotonic() - started) / len(places)
-        self.optimizer.zero_grad(set_to_none=True)
-        started = time.monotonic()
-        for value in self.goal.network.parameters():
-            value.detach().clone().mul_(0.9).add_(value.detach()).add_(value.detach())
-        return seconds + 2 * (time.monotonic() - started)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+        seconds = (time.monotonic() - started) / MEASURED_STEPS
+        network.load_state_dict(weights)
+        self.optimizer = make_optimizer(network, self.config)
+        return seconds
 
     def _skipped(self) -> None:
         self._bad_steps += 1

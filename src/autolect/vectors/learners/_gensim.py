@@ -35,6 +35,8 @@ class GensimConfig(Section):
     """Words with a larger share of the text are skipped at random; 0 skips none."""
     alpha: float = Field(default=0.025, gt=0, le=1)
     """Learning rate at the start; it falls to a thousandth in a straight line."""
+    threads: int = Field(default=1, ge=1, le=64)
+    """More are faster on large text, and give other vectors each time: their updates race."""
 
 
 class Sentences:
@@ -61,7 +63,6 @@ def learn(
     config: GensimConfig,
     width: int,
     seed: int,
-    threads: int,
     min_count: int,
 ) -> Learned:
     """Train the model that ``make`` builds from gensim's settings.
@@ -79,7 +80,7 @@ def learn(
         "min_alpha": config.alpha / 1000,
         "min_count": min_count,
         "seed": seed,
-        "workers": threads,
+        "workers": config.threads,
         "hashfxn": _stable_hash,
     }
     model = make(settings)

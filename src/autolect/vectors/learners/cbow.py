@@ -22,7 +22,6 @@ def learn(
     config: CbowConfig,
     width: int,
     seed: int,
-    threads: int,
     min_count: int,
 ) -> Learned:
     """Learn vectors of ``width`` numbers from sequences of tokens; see `_gensim.learn`."""
@@ -32,7 +31,6 @@ def learn(
         config=config,
         width=width,
         seed=seed,
-        threads=threads,
         min_count=min_count,
     )
 

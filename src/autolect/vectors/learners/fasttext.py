@@ -37,7 +37,6 @@ def learn(
     config: FasttextConfig,
     width: int,
     seed: int,
-    threads: int,
     min_count: int,
 ) -> Learned:
     """Learn vectors of ``width`` numbers from sequences of tokens; see `_gensim.learn`."""
@@ -47,7 +46,6 @@ def learn(
         config=config,
         width=width,
         seed=seed,
-        threads=threads,
         min_count=min_count,
     )
 

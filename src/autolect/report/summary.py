@@ -1,0 +1,79 @@
+"""What a run came to in words and numbers, for the terminal; the report's chapters show the same tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PlainTable = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]
+"""(title, columns, rows)."""
+
+
+def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Key figures, for the terminal."""
+    found: list[tuple[str, str]] = []
+    if corpus := facts.get("corpus"):
+        found += [
+            ("language", corpus["language"]),
+            ("documents", f"{corpus['documents']:,} ({corpus['characters']:,} characters)"),
+            (
+                "dropped",
+                f"{corpus['exact_duplicates']} repeated, {corpus['near_duplicates']} nearly repeated",
+            ),
+            ("split", " / ".join(f"{v['documents']:,} {k}" for k, v in corpus["splits"].items())),
+        ]
+    if tokens := facts.get("tokens"):
+        found += [
+            ("vocabulary", f"{tokens['vocab_size']:,} {tokens['kind']} tokens"),
+            ("training tokens", f"{tokens['train']['tokens']:,}"),
+        ]
+    if pretrained := facts.get("pretrained"):
+        metrics = pretrained["metrics"]
+        found.append(("parameters", f"{metrics['parameters'] / 1e6:.2f} M"))
+        found.append(
+            ("loss on valid", f"{metrics['valid_loss_before']:.3f} before, {metrics['valid_loss']:.3f} after")
+        )
+        if "test_loss" in metrics:
+            found.append(("loss on test", f"{metrics['test_loss']:.3f}"))
+    if evaluation := facts.get("evaluation"):
+        model = evaluation["model"]
+        found.append(
+            (
+                f"test {evaluation['measure']}",
+                f"{model['score']:.3f} ({model['low']:.3f} to {model['high']:.3f})",
+            )
+        )
+    return tuple(found)
+
+
+def tables(facts: dict[str, Any]) -> list[PlainTable]:
+    """The tables that the terminal and the report share."""
+    found: list[PlainTable] = []
+    if (near := neighbours(facts)) is not None:
+        found.append(near)
+    if facts.get("reconstructions"):
+        pairs = tuple((a, b) for a, b in facts["reconstructions"])
+        found.append(
+            ("Texts of the test split, written again from the latent", ("text", "reconstruction"), pairs)
+        )
+    if evaluation := facts.get("evaluation"):
+        found.append(
+            (f"Test {evaluation['measure']}", ("method", "score", "95 % interval"), _scores(evaluation))
+        )
+    stages = tuple((name, f"{seconds:.1f}") for name, seconds in facts["seconds"].items())
+    found.append(("Where the time went", ("stage", "seconds"), stages))
+    return found
+
+
+def neighbours(facts: dict[str, Any]) -> PlainTable | None:
+    """The nearest words of each word that was asked for."""
+    if not facts.get("neighbours"):
+        return None
+    near = tuple(
+        (word, ", ".join(f"{n} {s:.2f}" for n, s in others)) for word, others in facts["neighbours"].items()
+    )
+    return "Neighbours by the static vectors", ("word", "nearest"), near
+
+
+def _scores(evaluation: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    entries = [*evaluation["baselines"], {"title": "autolect", **evaluation["model"]}]
+    return tuple((e["title"], f"{e['score']:.3f}", f"{e['low']:.3f} to {e['high']:.3f}") for e in entries)
