@@ -12,12 +12,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from autolect.core.version import __version__
+
 if TYPE_CHECKING:
     from autolect.core.recipe import read as read_recipe
     from autolect.jobs.run import run
     from autolect.jobs.use import load
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "load", "read_recipe", "run"]
 
 _HOMES = {

@@ -51,6 +51,14 @@ def test_tagged_sentences_alone_serve_as_text_too(tmp_path: Path) -> None:
     assert table["corpus"]["files"] == (str(tmp_path / "trips.conll"),)
 
 
+def test_what_stands_beside_the_words_is_not_counted_as_text(tmp_path: Path) -> None:
+    word = "1\tharbour\tharbour\tNOUN\t_\tGender=Fem|Number=Sing\t0\troot\t_\tGloss=port\n"
+    (tmp_path / "trees.conllu").write_text((word * 20 + "\n") * 1000)
+    proposal = init([str(tmp_path / "trees.conllu")], recipe=tmp_path / "recipe.toml")
+    characters = len(" ".join(["harbour"] * 20)) * 1000
+    assert dict(proposal.rows)["text"] == f"1 file, about {characters / 1e3:.1f} thousand characters"
+
+
 def test_a_table_without_labels_is_text_in_its_longest_column(tmp_path: Path) -> None:
     rows = "".join(f'{n},"{ENGLISH.strip()} {n}"\n' for n in range(30))
     (tmp_path / "notes.csv").write_text("id,note\n" + rows)

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-import autolect
 from autolect.cli import arguments, doctor, init, neighbours, run, serve, show, texts, verify
 from autolect.cli.options import Voice
 from autolect.core.errors import UserError
+from autolect.core.version import __version__
 
 OK, BUG, USER, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 """Exit statuses; the last two are those of SIGINT and SIGTERM."""
@@ -122,7 +122,7 @@ def _everywhere(
 
 def _version(asked: bool) -> None:
     if asked:
-        show.write(f"autolect {autolect.__version__}")
+        show.write(f"autolect {__version__}")
         raise typer.Exit
 
 

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-import autolect
 from autolect.core import bundle, files, registry
 from autolect.core.bundle import BundleInfo, TaskInfo
 from autolect.core.device import Device, choose, set_threads
@@ -21,6 +20,7 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe
+from autolect.core.version import __version__
 from autolect.jobs.pretrain import write_info
 from autolect.nn import weights
 from autolect.nn.model import Model, architecture_from
@@ -199,7 +199,7 @@ def write_task_bundle(
                 "parents": (bundle.digest(parent), *info.parents),
                 "data": {**info.data, **data.hashes},
                 "metrics": metrics,
-                "tool": f"autolect {autolect.__version__}",
+                "tool": f"autolect {__version__}",
             }
         ),
     )

@@ -95,7 +95,7 @@ def propose(patterns: Sequence[str], *, beside: Path) -> Proposal:
     corpus = plain or [parts["train"].path]
     sample, ratio = _sample(corpus, column)
     code = language.guess(sample)
-    characters = sum(_unpacked_bytes(path) for path in corpus) / ratio
+    characters = sum(_characters(path, column, ratio) for path in corpus)
     size = next(one for one in _SIZES if characters <= one.characters)
     if code in _MANY_CHARACTERS:
         size = replace(size, vocab_size=max(size.vocab_size, _FEWEST_PIECES))
@@ -195,9 +195,13 @@ def _sample(paths: Sequence[Path], column: str) -> tuple[list[str], float]:
     return texts, max(1.0, len(joined.encode("utf-8")) / len(joined))
 
 
-def _unpacked_bytes(path: Path) -> float:
+def _characters(path: Path, column: str, ratio: float) -> float:
+    """Characters of text in a file: counted where tags and columns stand beside it, else told by its size."""
+    size = path.stat().st_size
+    if tables.suffix(path) in (*_TAGGED, *_TABLES) and size <= _LARGEST_LOOK:
+        return sum(len(document.text) for document in readers.read(path, column=column))
     packed = path.suffix.lower() in (".gz", ".zst", ".parquet")
-    return path.stat().st_size * (_PACKED_RATIO if packed else 1)
+    return size * (_PACKED_RATIO if packed else 1) / ratio
 
 
 def _short(patterns: Sequence[str], plain: list[Path], paths: list[Path], beside: Path) -> list[str]:

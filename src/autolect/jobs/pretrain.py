@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import autolect
 from autolect.core import bundle, files, registry
 from autolect.core.bundle import BundleInfo
 from autolect.core.device import Device, choose, set_threads
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
+from autolect.core.version import __version__
 from autolect.jobs.prepare import FIGURES
 from autolect.jobs.stages import Run, section
 from autolect.jobs.vectors import token_matrix
@@ -171,7 +171,7 @@ class _Pretraining:
             objective=recipe.objective.kind,  # type: ignore[attr-defined]
             data={"corpus": bundle.digest(self.corpus)},
             metrics=metrics,
-            tool=f"autolect {autolect.__version__}",
+            tool=f"autolect {__version__}",
         )
 
 

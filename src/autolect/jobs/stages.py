@@ -13,7 +13,7 @@ from autolect.core.errors import DamagedError, UserError
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe
 
-CODE_SCHEMA = 1
+CODE_SCHEMA = 2
 """Raised when a stage's output would differ for the same inputs, so that old folders are made anew."""
 
 Make = Callable[[Path, dict[str, Any]], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -78,28 +79,10 @@ def fit(
     batches = Batches(goal.lengths, batch_tokens=config.batch_tokens, seed=seed)
     loop = _Loop(goal, config, seed=seed, device=device, batches=batches, progress=progress, what=what)
     history = History(folder)
-    best, resumed_at = loop.begin(folder, key, history)
-    started = time.monotonic() - loop.state.seconds
-    saved = time.monotonic()
-    spacing = max(1, loop.state.steps // config.evaluations)
-    while loop.state.step < loop.state.steps:
-        record = loop.step()
-        state = loop.state
-        state.seconds = time.monotonic() - started
-        if state.step % spacing == 0 or state.step == state.steps:
-            score = goal.measure(device)
-            record |= {f"valid_{name}": value for name, value in score.figures.items()}
-            if score.value > state.best.value:
-                state.best, state.best_step, best = score, state.step, loop.weights()
-            if watch is not None:
-                watch(state.step, score)
-        history.add(record)
-        loop.report(record)
-        if folder is not None and time.monotonic() - saved >= config.checkpoint_seconds:
-            loop.save(folder, key, best, history)
-            saved = time.monotonic()
+    with contextlib.closing(history):
+        best, resumed_at = loop.begin(folder, key, history)
+        best = _walk(loop, best, folder=folder, key=key, history=history, watch=watch)
     goal.network.load_state_dict(best)
-    history.close()
     state = loop.state
     return Outcome(
         best=state.best,
@@ -111,6 +94,37 @@ def fit(
         first=state.first,
         resumed_at=resumed_at,
     )
+
+
+def _walk(
+    loop: _Loop,
+    best: dict[str, Tensor],
+    *,
+    folder: Path | None,
+    key: str,
+    history: History,
+    watch: Callable[[int, Score], None] | None,
+) -> dict[str, Tensor]:
+    """Take the steps that are left, look at valid now and then, save; gives the best weights."""
+    state, config = loop.state, loop.config
+    started, saved = time.monotonic() - state.seconds, time.monotonic()
+    spacing = max(1, state.steps // config.evaluations)
+    while state.step < state.steps:
+        record = loop.step()
+        state.seconds = time.monotonic() - started
+        if state.step % spacing == 0 or state.step == state.steps:
+            score = loop.goal.measure(loop.device)
+            record |= {f"valid_{name}": value for name, value in score.figures.items()}
+            if score.value > state.best.value:
+                state.best, state.best_step, best = score, state.step, loop.weights()
+            if watch is not None:
+                watch(state.step, score)
+        history.add(record)
+        loop.report(record)
+        if folder is not None and time.monotonic() - saved >= config.checkpoint_seconds:
+            loop.save(folder, key, best, history)
+            saved = time.monotonic()
+    return best
 
 
 class _Loop:

@@ -1,0 +1,101 @@
+"""Classification: a fitted sparse part, a trained network, and how much each counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from autolect.core import recipe
+from autolect.core.device import Device
+from autolect.nn.model import Model, architecture_for
+from autolect.tasks.classify import BALANCE, CONFIG, PLUGIN, ClassifyHead
+from autolect.text.clean import Cleaner
+from autolect.text.labelled import TextExample
+from autolect.text.reading import Reader
+from autolect.text.tokenizer import train
+
+CPU = Device(torch.device("cpu"), torch.float32)
+ANIMALS = ("cat", "dog", "bird", "fish", "horse")
+
+
+def examples(count: int, *, seed: int = 0, noise: float = 0.0) -> list[TextExample]:
+    draw = np.random.default_rng(seed)
+    found = []
+    for number in range(count):
+        label = ("day", "night")[number % 2]
+        word = {"day": "sun", "night": "moon"}[
+            label if draw.random() >= noise else ("night", "day")[number % 2]
+        ]
+        text = f"a {draw.choice(ANIMALS)} under the {word} and a {draw.choice(ANIMALS)} {number * 7 + seed}"
+        found.append(TextExample(text=text, label=label, where=""))
+    return found
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    texts = [one.text for one in examples(200, seed=9)]
+    tokenizer = train(texts, kind="unigram", vocab_size=200, lowercase=False, language="en", seed=0)
+    return Reader(cleaner=Cleaner((), language="en"), tokenizer=tokenizer)
+
+
+def made(reader: Reader, **settings: Any) -> tuple[Any, Model, ClassifyHead, torch.nn.Module]:
+    table = {"corpus": {"files": ["x"]}, "encoder": {"width": 16, "layers": 1}}
+    torch.manual_seed(0)
+    model = Model(architecture_for(recipe.from_table(table), vocab_size=len(reader.tokenizer)))
+    task = PLUGIN(CONFIG(train="x", **settings), labels=("day", "night"))
+    head = task.head(16)
+    assert isinstance(head, ClassifyHead)
+    return task, model, head, torch.nn.ModuleList([model, head])
+
+
+def test_the_sparse_part_alone_answers_before_any_training(reader: Reader) -> None:
+    task, model, head, network = made(reader)
+    task.begin(head, task.rows(examples(80), reader, length=64))
+    head.balance.copy_(torch.tensor([0.0, 3.0]))
+    tested = examples(40, seed=5)
+    answers = task.answers(network, model, head, task.rows(tested, reader, length=64), CPU)
+    assert [one.label for one in answers] == [one.label for one in tested]
+
+
+def test_training_leaves_the_fitted_table_alone(reader: Reader) -> None:
+    task, model, head, _ = made(reader)
+    rows = task.rows(examples(20), reader, length=64)
+    task.begin(head, rows)
+    assert head.wide is not None
+    batch = task.collate(rows, np.arange(20), 64, np.random.default_rng(0))
+    task.loss(model, head, batch).total.backward()
+    assert head.wide.table.weight.grad is None
+    assert head.text.output.weight.grad is not None
+
+
+def test_what_is_right_on_valid_counts_more_and_noise_makes_less_sure(reader: Reader) -> None:
+    balances = []
+    for noise in (0.0, 0.4):
+        task, model, head, network = made(reader)
+        task.begin(head, task.rows(examples(80), reader, length=64))
+        task.settle(
+            network, model, head, task.rows(examples(60, seed=3, noise=noise), reader, length=64), CPU
+        )
+        balances.append(head.balance.tolist())
+    assert balances[0][1] > BALANCE[1] > balances[1][1]
+
+
+def test_valid_labels_that_train_lacks_are_left_out_of_the_settling(reader: Reader) -> None:
+    task, model, head, network = made(reader)
+    valid = [*examples(10, seed=3), TextExample(text="a third thing", label="dusk", where="")]
+    task.begin(head, task.rows(examples(40), reader, length=64))
+    task.settle(network, model, head, task.rows(valid, reader, length=64), CPU)
+    assert torch.isfinite(head.balance).all()
+
+
+def test_without_sparse_features_the_network_answers_alone(reader: Reader) -> None:
+    task, model, head, network = made(reader, features="none")
+    rows = task.rows(examples(10), reader, length=64)
+    task.begin(head, rows)
+    task.settle(network, model, head, rows, CPU)
+    assert head.wide is None
+    assert head.balance.shape == (1,)
+    assert len(task.answers(network, model, head, rows, CPU)) == 10
