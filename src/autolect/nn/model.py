@@ -143,8 +143,8 @@ class Model(nn.Module):
 def start_from_vectors(model: Model, matrix: NDArray[np.float32]) -> None:
     """Put vectors (V,D), one row a token id, into the embedding that encoder, decoder and output share.
 
-    Rows are centred as a whole and rescaled to the initialiser's spread; unscaled rows are known to hurt
-    (arXiv:2407.12514). Rows of zeros (tokens without a vector) keep their random start.
+    Rows are rescaled to the initialiser's spread; unscaled rows are known to hurt (arXiv:2407.12514).
+    Rows of zeros (tokens without a vector) keep their random start.
     """
     rows = model.embedding.weight
     assert matrix.shape == tuple(rows.shape), "vectors were learned over the same vocabulary"
