@@ -19,16 +19,17 @@ WIDE_WEIGHTS = 2_000_000
 class Wide(nn.Module):
     """Hashed sparse features straight to the labels, beside the network (Cheng 2016, arXiv:1606.07792).
 
-    ids (M,) buckets, values (M,) how much of each, groups (M,) which of the ``num_groups`` kinds of
-    features each is of, starts (N,) where each item's features begin -> scores (N,L). The features of one
-    kind have the same norm in every item, so that no kind drowns another by its number.
+    ids (M,) buckets, values (M,) how much of each, groups (M,) which kind of features each is of, starts (N,)
+    where each item's features begin -> scores (N,L). The features of one kind have the same norm in every
+    item, so that no kind drowns another by its number.
 
-    gain: norm of an item's features. The table is learned with the network, or filled once and then left.
+    shares: of the squared norm, one a kind. gain: norm of an item's features where it has all kinds. The
+    table is learned with the network, or filled once and then left.
     """
 
-    def __init__(self, num_labels: int, *, num_groups: int = 1, gain: float = 1.0) -> None:
+    def __init__(self, num_labels: int, *, shares: Sequence[float] = (1.0,), gain: float = 1.0) -> None:
         super().__init__()
-        self.num_groups, self.gain = num_groups, gain
+        self.scales = [gain * (share / sum(shares)) ** 0.5 for share in shares]
         self.table = nn.EmbeddingBag(wide_buckets(num_labels), num_labels, mode="sum")
         nn.init.zeros_(self.table.weight)
         self.rarity: Tensor
@@ -56,9 +57,9 @@ class Wide(nn.Module):
         values = values * self.rarity[ids]
         ends = torch.cat([starts[1:], starts.new_tensor([len(ids)])])
         items = torch.repeat_interleave(torch.arange(len(starts), device=ids.device), ends - starts)
-        places = items * self.num_groups + groups
-        squares = values.new_zeros(len(starts) * self.num_groups).index_add(0, places, values.square())
-        return self.gain * values / (self.num_groups * squares[places].clamp(min=1e-12)).sqrt()
+        places = items * len(self.scales) + groups
+        squares = values.new_zeros(len(starts) * len(self.scales)).index_add(0, places, values.square())
+        return values.new_tensor(self.scales)[groups] * values / squares[places].clamp(min=1e-12).sqrt()
 
 
 def wide_buckets(num_labels: int) -> int:

@@ -20,20 +20,19 @@ _REACH = 2
 _LONGEST = 4
 
 
-def text_features(text: str, *, language: str) -> tuple[list[str], list[str]]:
-    """Two groups, as often as they stand there: words and pairs of words; runs of 1 to 4 characters.
+def text_features(text: str, *, language: str) -> list[list[str]]:
+    """Six kinds, as often as they stand there: words, pairs of words, and runs of 1, 2, 3 and 4 characters.
 
     Case is folded; runs stay inside words where blanks part them.
     """
     text = text.lower()
     words = [text[start:end] for start, end in segment.words(text, language=language)]
-    pairs = [f"p={one} {other}" for one, other in itertools.pairwise(words)]
-    runs: list[str] = []
+    kinds = [[f"w={word}" for word in words], [f"p={a} {b}" for a, b in itertools.pairwise(words)]]
     unspaced = sum(map(segment.is_cjk, text)) * 2 > len(text.replace(" ", ""))
-    for piece in [text] if unspaced else [f" {word} " for word in words]:
-        for size in range(1, _LONGEST + 1):
-            runs += [f"{size}={piece[at : at + size]}" for at in range(len(piece) - size + 1)]
-    return [f"w={word}" for word in words] + pairs, runs
+    pieces = [text] if unspaced else [f" {word} " for word in words]
+    for size in range(1, _LONGEST + 1):
+        kinds.append([f"{size}={one[at : at + size]}" for one in pieces for at in range(len(one) - size + 1)])
+    return kinds
 
 
 def buckets(features: Sequence[str], *, count: int) -> NDArray[np.int64]:
