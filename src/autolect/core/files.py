@@ -165,6 +165,19 @@ def lock(folder: Path) -> Iterator[None]:
         yield
 
 
+def need_space(folder: Path, size: float, *, what: str) -> None:
+    """UserError where less than ``size`` bytes are free, before hours of work end in a full disk."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    if free < size:
+        raise UserError(
+            f"{what} may take {size / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free",
+            where=str(folder),
+            fix="free some space, or choose another disk with --out",
+        )
+
+
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn what the disk refuses into a UserError with the path, the reason and the free space."""

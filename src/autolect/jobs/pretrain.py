@@ -144,7 +144,6 @@ class _Pretraining:
                     shutil.copyfile(path, folder / path.name)
         shutil.copyfile(work / history.LOG, folder / history.LOG)
         write_info(folder, self._info(outcome, test))
-        shutil.rmtree(work / "checkpoint", ignore_errors=True)
 
     def _info(self, outcome: Outcome, test: Score | None) -> BundleInfo:
         recipe = self.run.recipe

@@ -51,7 +51,6 @@ def finetune(run: Run, parent: Path, data: Data) -> Path:
                     shutil.copyfile(path, folder / path.name)
         if getattr(settings.task, "refit", False):
             _refit(run, settings, folder, parent, data, work / "refit", key=facts["key"])
-        shutil.rmtree(work, ignore_errors=True)
 
     return run.stage("finetuned", kind=bundle.KIND, needs=needs, make=make)
 
@@ -154,16 +153,16 @@ class _Search:
         return sum(trial.state.is_finished() for trial in self.study.trials)
 
     def trials(self) -> list[dict[str, Any]]:
-        """Every finished trial, for the report."""
+        """Every finished trial, for the report; one that a kill cut off has no number of its own."""
+        finished = [trial for trial in self.study.trials if trial.state.is_finished()]
         return [
             {
-                "number": trial.number + 1,
+                "number": number,
                 "value": trial.value,
                 "state": trial.state.name.lower(),
                 "params": {} if trial.user_attrs.get("recipe") else trial.params,
             }
-            for trial in self.study.trials
-            if trial.state.is_finished()
+            for number, trial in enumerate(finished, start=1)
         ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from autolect.core import files
 from autolect.core.errors import DamagedError, UserError
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe
+from autolect.train.history import EVENTS
 
 CODE_SCHEMA = 2
 """Raised when a stage's output would differ for the same inputs, so that old folders are made anew."""
@@ -38,6 +40,7 @@ class Run:
         key = files.fingerprint({"code": CODE_SCHEMA, "needs": needs})
         found = self._unchanged(folder, kind, key)
         if found is not None:
+            _tidy(self.work(name))
             self.seconds[name] = found
             self.progress.say(f"{name}: unchanged")
             return folder
@@ -46,6 +49,8 @@ class Run:
         with files.saving(folder, kind=kind, facts=facts) as beside:
             make(beside, facts)
             facts["seconds"] = round(time.monotonic() - started, 2)
+        # Only now: a kill before this instant still finds the checkpoints.
+        _tidy(self.work(name))
         self.seconds[name] = facts["seconds"]
         self.redone.append(name)
         self.progress.say(f"{name}: done in {facts['seconds']:.1f} s")
@@ -69,6 +74,18 @@ class Run:
         except UserError:
             return None
         return float(manifest.facts.get("seconds", 0.0))
+
+
+def _tidy(work: Path) -> None:
+    """Remove what a finished stage needs no more; TensorBoard's events stay to be looked at."""
+    for path in sorted(work.rglob("*"), reverse=True):
+        if EVENTS in path.relative_to(work).parts:
+            continue
+        if path.is_dir():
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        else:
+            path.unlink()
 
 
 def section(recipe: Recipe, *names: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import IO, Any, Literal
 
-LOG = "metrics.jsonl"
+LOG, EVENTS = "metrics.jsonl", "tensorboard"
 
 
 class History:
@@ -27,10 +27,13 @@ class History:
         if self._folder is None:
             return 0
         path = self._folder / LOG
-        whole = path.read_bytes() if path.exists() else b""
-        path.write_bytes(whole[:size])
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b") as log:
+            log.seek(min(size, path.stat().st_size))
+            lost = log.read().count(b"\n")
+            log.truncate(size)
         self._open("ab")
-        return whole[size:].count(b"\n")
+        return lost
 
     def add(self, record: dict[str, Any]) -> None:
         """One step."""
@@ -63,7 +66,7 @@ class History:
 
         self._folder.mkdir(parents=True, exist_ok=True)
         self._log = (self._folder / LOG).open(mode)
-        self._events = SummaryWriter(str(self._folder / "tensorboard"), flush_secs=30)
+        self._events = SummaryWriter(str(self._folder / EVENTS), flush_secs=30)
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -15,13 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autolect.core import stop
 from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.goal import Goal, Loss, Score, Tensors
 from autolect.core.progress import Progress
 from autolect.core.recipe import TrainConfig
 from autolect.train import checkpoint
-from autolect.train.batches import Batches
+from autolect.train.batches import Batch, Batches
 from autolect.train.history import History
 from autolect.train.optim import make_optimizer
 from autolect.train.schedule import rate_at
@@ -107,23 +109,29 @@ def _walk(
 ) -> dict[str, Tensor]:
     """Take the steps that are left, look at valid now and then, save; gives the best weights."""
     state, config = loop.state, loop.config
-    started, saved = time.monotonic() - state.seconds, time.monotonic()
+    started = time.monotonic() - state.seconds
     spacing = max(1, state.steps // config.evaluations)
-    while state.step < state.steps:
-        record = loop.step()
-        state.seconds = time.monotonic() - started
-        if state.step % spacing == 0 or state.step == state.steps:
-            score = loop.goal.measure(loop.device)
-            record |= {f"valid_{name}": value for name, value in score.figures.items()}
-            if score.value > state.best.value:
-                state.best, state.best_step, best = score, state.step, loop.weights()
-            if watch is not None:
-                watch(state.step, score)
-        history.add(record)
-        loop.report(record)
-        if folder is not None and time.monotonic() - saved >= config.checkpoint_seconds:
-            loop.save(folder, key, best, history)
-            saved = time.monotonic()
+    saver = checkpoint.Saver(folder, loop.goal.network, seconds=config.checkpoint_seconds, what=loop.what)
+    if state.step == 0:
+        # From here on a budget in minutes is so many steps, however often the run is killed.
+        loop.save(saver, key, best, history)
+    with stop.deferred() as asked:
+        while state.step < state.steps and not asked.asked:
+            record = loop.step()
+            state.seconds = time.monotonic() - started
+            if state.step % spacing == 0 or state.step == state.steps:
+                score = loop.goal.measure(loop.device)
+                record |= {f"valid_{name}": value for name, value in score.figures.items()}
+                if score.value > state.best.value:
+                    state.best, state.best_step, best = score, state.step, loop.weights()
+                if watch is not None:
+                    watch(state.step, score)
+            history.add(record)
+            loop.report(record)
+            if saver.due():
+                loop.save(saver, key, best, history)
+        if asked.asked:
+            loop.save(saver, key, best, history)
     return best
 
 
@@ -152,10 +160,14 @@ class _Loop:
         """Resume from the folder's checkpoint, or start: gives the best weights and the step."""
         found = None
         if folder is not None:
-            found = checkpoint.load(
-                folder / "checkpoint", key=key, network=self.goal.network, optimizer=self.optimizer
+            found, complaints = checkpoint.load(
+                folder, key=key, network=self.goal.network, optimizer=self.optimizer
             )
+            for complaint in complaints:
+                self.progress.say(complaint)
         if found is None:
+            if folder is not None:
+                checkpoint.clear(folder)
             history.start()
             started = time.monotonic()
             self.state.first = self.goal.measure(self.device)
@@ -202,34 +214,45 @@ class _Loop:
         """A copy of the network's weights."""
         return {name: value.clone() for name, value in self.goal.network.state_dict().items()}
 
-    def save(self, folder: Path, key: str, best: dict[str, Tensor], history: History) -> None:
-        """Write a checkpoint."""
-        facts = {
-            "key": key,
-            "log_bytes": history.sync(),
-            "state": {
-                **dataclasses.asdict(self.state),
-                "best": dataclasses.asdict(self.state.best),
-                "first": dataclasses.asdict(self.state.first),
-            },
-        }
-        checkpoint.save(
-            folder / "checkpoint",
-            network=self.goal.network,
-            optimizer=self.optimizer,
-            best=best,
-            facts=facts,
-        )
+    def save(self, saver: checkpoint.Saver, key: str, best: dict[str, Tensor], history: History) -> None:
+        """Write a checkpoint, and the log up to it."""
+        facts = {"key": key, "step": self.state.step, "log_bytes": history.sync()}
+        facts["state"] = dataclasses.asdict(self.state)
+        saver.save(self.goal.network, self.optimizer, best=best, facts=facts)
 
     def _backward(self, step: int) -> Loss:
         """Gradients of the mean loss of a step's batch; all randomness follows from (seed, step)."""
         batch = self.batches.at(step)
         draw = np.random.default_rng([self.seed, 2, step])
         torch.manual_seed(int(np.random.SeedSequence([self.seed, 3, step]).generate_state(1)[0]))
-        with self.device.computing():
-            loss = self.goal.loss(on(self.goal.collate(batch.rows, batch.length, draw), self.device))
-        torch.autograd.backward(loss.total / max(1, loss.targets))
-        return loss
+        found = []
+        try:
+            for rows in np.array_split(batch.rows, min(self.config.micro_batches, len(batch.rows))):
+                with self.device.computing():
+                    loss = self.goal.loss(on(self.goal.collate(rows, batch.length, draw), self.device))
+                torch.autograd.backward(loss.total)
+                found.append(_detached(loss))
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            raise self._no_memory(batch) from None
+        whole = functools.reduce(_sum, found)
+        for value in self.goal.network.parameters():
+            if value.grad is not None:
+                value.grad.div_(max(1, whole.targets))
+        return whole
+
+    def _no_memory(self, batch: Batch) -> UserError:
+        rows, tokens = len(batch.rows), len(batch.rows) * batch.length
+        section = "train" if self.what == "pretraining" else "finetune"
+        fix = f"set {section}.micro_batches = {2 * self.config.micro_batches}: the same steps in less memory"
+        if rows <= self.config.micro_batches:
+            fix = f"set {section}.length = {max(8, batch.length // 2)}, or make the network smaller"
+        return UserError(
+            f"memory is used up by a batch of {rows} texts of {batch.length} tokens ({tokens} in all)",
+            where=self.what,
+            fix=fix,
+        )
 
     def _budget(self, measuring: float) -> int:
         """The recipe's budget as a number of steps; measuring: seconds that one look at valid takes."""
@@ -268,6 +291,26 @@ class _Loop:
                 where=f"{self.what}, step {self.state.step}",
                 fix=f"lower the rate ({self.config.rate:g}) or set dtype = 'float32'",
             )
+
+
+def _detached(loss: Loss) -> Loss:
+    parts = {name: (total.detach(), count) for name, (total, count) in loss.parts.items()}
+    return Loss(loss.total.detach(), loss.targets, parts)
+
+
+def _sum(one: Loss, other: Loss) -> Loss:
+    """The losses of two parts of a batch, which have the same parts."""
+    parts = {
+        name: (total + other.parts[name][0], count + other.parts[name][1])
+        for name, (total, count) in one.parts.items()
+    }
+    return Loss(one.total + other.total, one.targets + other.targets, parts)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Torch says it in words on a CPU, and with a class of its own elsewhere."""
+    words = ("can't allocate memory", "bad_alloc", "Cannot allocate memory")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(w in str(error) for w in words)
 
 
 def on(batch: Tensors, device: Device) -> Tensors:
