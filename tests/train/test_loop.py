@@ -218,7 +218,7 @@ def test_a_disk_without_room_for_the_checkpoints_is_told_before_the_first_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=100)
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     goal = Line()
     with pytest.raises(UserError, match="line with its checkpoints may take"):
         train(goal, tmp_path)

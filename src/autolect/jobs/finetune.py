@@ -187,7 +187,7 @@ def write_task_bundle(
             shutil.copyfile(parent / name, folder / name)
     config: Any = recipe.task
     metrics = {f"valid_{name}": value for name, value in outcome.best.figures.items()}
-    metrics |= {"steps": outcome.steps, "best_step": outcome.best_step, "seconds": outcome.seconds}
+    metrics |= {"steps": outcome.steps, "best_step": outcome.best_step}
     write_info(
         folder,
         info.model_copy(

@@ -142,7 +142,7 @@ class _Pretraining:
             for path in self.vectors.iterdir():
                 if path.name != files.MANIFEST:
                     shutil.copyfile(path, folder / path.name)
-        shutil.copyfile(work / history.LOG, folder / history.LOG)
+        history.copy_timeless(work, folder)
         write_info(folder, self._info(outcome, test))
 
     def _info(self, outcome: Outcome, test: Score | None) -> BundleInfo:
@@ -154,7 +154,6 @@ class _Pretraining:
             "steps": outcome.steps,
             "best_step": outcome.best_step,
             "tokens": outcome.tokens,
-            "seconds": round(outcome.seconds, 2),
             "padding": outcome.padding,
         }
         metrics |= {f"valid_{name}": value for name, value in outcome.best.figures.items()}

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 LOG, EVENTS = "metrics.jsonl", "tensorboard"
+CLOCK = "seconds"
+"""The field of a record that differs each time."""
 
 
 class History:
@@ -75,3 +77,9 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def copy_timeless(source: Path, target: Path) -> None:
+    """Copy a finished run's log without its clock, so that the same training gives the same bytes."""
+    records = [{k: v for k, v in record.items() if k != CLOCK} for record in read_log(source)]
+    (target / LOG).write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")

@@ -24,7 +24,7 @@ from autolect.core.progress import Progress
 from autolect.core.recipe import TrainConfig
 from autolect.train import checkpoint
 from autolect.train.batches import Batch, Batches
-from autolect.train.history import History
+from autolect.train.history import CLOCK, History
 from autolect.train.optim import make_optimizer
 from autolect.train.schedule import rate_at
 
@@ -202,7 +202,7 @@ class _Loop:
         state.step += 1
         record = {"step": state.step, "loss": mean, "rate": rate, "norm": float(norm)}
         record |= {name: total.item() / max(1, n) for name, (total, n) in loss.parts.items()}
-        return record | {"tokens": state.tokens, "seconds": round(state.seconds, 3)}
+        return record | {"tokens": state.tokens, CLOCK: round(state.seconds, 3)}
 
     def report(self, record: dict[str, Any]) -> None:
         """Tell the progress how far the run is, at what speed and loss."""
