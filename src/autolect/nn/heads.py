@@ -68,20 +68,25 @@ def wide_buckets(num_labels: int) -> int:
 
 
 class TextHead(nn.Module):
-    """states (B,T,D), keep (B,T) -> scores (B,L), from the mean and the maximum of the states."""
+    """states, embedded (B,T,D), keep (B,T) -> scores (B,L).
+
+    From the mean and the maximum of the states, and from the mean of the token vectors below them, so that
+    a network which learned little does not hide what its words mean (docs/LOG.md).
+    """
 
     def __init__(self, width: int, *, num_labels: int, dropout: float) -> None:
         super().__init__()
         self.dropout = dropout
-        self.output = nn.Linear(2 * width, num_labels)
+        self.output = nn.Linear(3 * width, num_labels)
         nn.init.normal_(self.output.weight, std=0.02)
         nn.init.zeros_(self.output.bias)
 
-    def forward(self, states: Tensor, keep: Tensor) -> Tensor:
-        """states, keep -> scores."""
+    def forward(self, states: Tensor, embedded: Tensor, keep: Tensor) -> Tensor:
+        """states, embedded, keep -> scores."""
         low = torch.finfo(states.dtype).min
         largest = states.masked_fill(~keep[..., None], low).amax(dim=1).float()
-        pooled = torch.cat([mean_of(states, keep), largest], dim=-1)
+        words = F.rms_norm(mean_of(embedded, keep), embedded.shape[-1:])
+        pooled = torch.cat([mean_of(states, keep), largest, words], dim=-1)
         scores: Tensor = self.output(F.dropout(pooled, self.dropout, self.training))
         return scores
 

@@ -43,12 +43,12 @@ from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
 
-BALANCE = (0.5, 3.0)
+BALANCE = (0.25, 2.3)
 """How much the scores of the network and of the sparse features count before anything is known."""
 SHARES = (2.0, 1.0, 2.0, 2.0, 1.0, 1.0)
 """How much words, pairs of words, and runs of 1, 2, 3 and 4 characters weigh in an item. Better than words
 and runs as two equal kinds on folds of the training examples of five data sets (docs/LOG.md)."""
-TRUST = 4.0
+TRUST = 16.0
 """How firmly that is believed: as much as so many squared logarithms of the change cost in likelihood."""
 
 
@@ -92,7 +92,7 @@ class ClassifyHead(nn.Module):
 
 
 class Classify:
-    """Softmax over labels from the mean and maximum of the encoder's states."""
+    """Softmax over labels from pooled states of the encoder, and sparse features beside them."""
 
     BASELINES: ClassVar[tuple[str, ...]] = ("majority", "tfidf")
     MEASURE: ClassVar[str] = "accuracy"
@@ -270,7 +270,8 @@ class Classify:
     def _network(self, model: Model, head: nn.Module, batch: Tensors) -> Tensor:
         """Scores (B,L) of the network."""
         assert isinstance(head, ClassifyHead)
-        scores: Tensor = head.text(model.encode(batch["tokens"], batch["keep"]), batch["keep"])
+        tokens, keep = batch["tokens"], batch["keep"]
+        scores: Tensor = head.text(model.encode(tokens, keep), model.embedding(tokens), keep)
         return scores.float()
 
     def _scores(self, model: Model, head: nn.Module, batch: Tensors) -> Tensor:
