@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 # Two workers with one thread each: more threads than cores make the suite slower and figures differ.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-.PHONY: help install demo test lint docs
+.PHONY: help install demo test faults lint docs
 
 help:  ## show the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/'
@@ -28,6 +28,12 @@ demo: install  ## train, measure and report a small Chinese and a small English 
 
 test: install  ## run the suite
 	$(PYTEST)
+
+KILLS ?= 150
+DAMAGE ?= 2000
+
+faults: install  ## kill runs, make system calls fail, alter files; KILLS and DAMAGE say how often
+	AUTOLECT_KILLS=$(KILLS) AUTOLECT_DAMAGE=$(DAMAGE) $(PYTEST) tests/faults
 
 lint: install  ## check style, types and the direction of imports
 	$(BIN)/ruff check .

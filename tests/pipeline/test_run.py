@@ -139,6 +139,27 @@ def test_test_texts_that_stand_in_train_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "pretrained").exists()
 
 
+def test_labels_that_only_valid_or_test_have_count_as_mistakes_and_end_no_run(
+    tagged: Summary, tmp_path: Path
+) -> None:
+    labels = write_labels(tmp_path)
+    rows = labels.read_text(encoding="utf-8").splitlines()
+    for name, some in (("valid", rows[:20]), ("test", rows[20:40])):
+        (tmp_path / f"{name}.tsv").write_text("\n".join([*some, f"dusk\tneither of {name}"]))
+    labels.write_text("\n".join(rows[40:]), encoding="utf-8")
+    summary = walk(
+        tmp_path,
+        f"start={tagged.folder / 'pretrained'}",
+        f"task.train={labels}",
+        f"task.valid={tmp_path / 'valid.tsv'}",
+        f"task.test={tmp_path / 'test.tsv'}",
+        "task.allow_overlap=true",
+    )
+    evaluation = files.read_json(summary.folder / "evaluation" / "evaluation.json")
+    assert evaluation["model"]["score"] <= 20 / 21
+    assert "dusk" in evaluation["model"]["labels"]
+
+
 def test_a_bundle_can_be_fine_tuned_on_new_labels(tagged: Summary, tmp_path: Path) -> None:
     labels = write_labels(tmp_path)
     summary = walk(

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -67,7 +68,7 @@ def saving(folder: Path, *, kind: str, facts: Mapping[str, Any] | None = None) -
 def verify(folder: Path, *, kind: str | None = None) -> Manifest:
     """Check every byte of a folder against its manifest; DamagedError names the first bad file."""
     manifest = read_manifest(folder, kind=kind)
-    found = {_relative(path, folder) for path in folder.rglob("*") if path.is_file()}
+    found = {_relative(path, folder) for path in _inside(folder) if path.is_file()}
     found -= {MANIFEST, LOCK}
     for name in sorted(found - set(manifest.files)):
         raise DamagedError(f"{name!r} is not in the manifest", where=str(folder), fix="remove it")
@@ -119,7 +120,9 @@ def save_file(path: Path, data: bytes | str) -> None:
     data = data.encode("utf-8") if isinstance(data, str) else data
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        _sweep_file(path)
+        prefix = f".{path.name}.{os.getpid()}."
+        handle, beside = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(data)
@@ -215,6 +218,7 @@ _DISK = {
     errno.EDQUOT: "your disk quota is used up: free some space and run the same command again",
     errno.EFBIG: "the file size limit is too small (ulimit -f)",
     errno.EIO: "the disk reports an error: check it before going on",
+    errno.EINTR: "the system broke the call off: run the same command again",
     errno.EACCES: "choose a folder that you may write to with --out",
     errno.EPERM: "choose a folder that you may write to with --out",
     errno.EROFS: "the file system is read-only: choose another folder with --out",
@@ -234,13 +238,23 @@ def _digest(raw: Mapping[str, Any]) -> str:
     return fingerprint(raw)
 
 
+def _inside(folder: Path) -> Iterator[Path]:
+    """All files and folders below one. What cannot be listed is an error, not an absence as for `rglob`."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        yield from (Path(place, name) for name in (*folders, *names))
+
+
 def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
 def _seal(folder: Path, kind: str, facts: Mapping[str, Any]) -> None:
     files: dict[str, dict[str, Any]] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(_inside(folder)):
         if path.is_file():
             _sync_file(path)
             files[_relative(path, folder)] = {"size": path.stat().st_size, "sha256": sha256(path)}
@@ -285,6 +299,14 @@ def _sweep(folder: Path) -> None:
             os.rename(old, folder)
     for left in folder.parent.glob(f"{folder.name}.tmp-*"):
         shutil.rmtree(left)
+
+
+def _sweep_file(path: Path) -> None:
+    """Clear what killed writers of one file left; a living one may still need its own."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        writer = left.name.removeprefix(f".{path.name}.").partition(".")[0]
+        if not writer.isdigit() or not Path("/proc", writer).exists():
+            left.unlink(missing_ok=True)
 
 
 def _sync_file(path: Path) -> None:

@@ -216,6 +216,12 @@ def load_network(folder: Path, info: BundleInfo) -> tuple[TaskNetwork, Any]:
     return network.eval(), task
 
 
+def labels_of(example: Any, plugin: Any) -> set[str]:
+    """The labels, or tags, that an example carries."""
+    gold = plugin.gold(example)
+    return {gold} if isinstance(gold, str) else set(gold)
+
+
 def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: Progress) -> None:
     for found in overlaps:
         if not found.num_shared:
@@ -233,8 +239,7 @@ def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: P
 
 def _warn_unseen(labels: tuple[str, ...], parts: Parts[Any], plugin: Any, progress: Progress) -> None:
     for name in ("valid", "test"):
-        golds = [plugin.gold(example) for example in getattr(parts, name)]
-        found = {label for gold in golds for label in ([gold] if isinstance(gold, str) else gold)}
+        found = {label for example in getattr(parts, name) for label in labels_of(example, plugin)}
         unseen = sorted(found - set(labels))
         if unseen:
             progress.say(

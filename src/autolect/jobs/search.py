@@ -13,7 +13,7 @@ from autolect.core import bundle, config, files, recipe, registry
 from autolect.core.errors import UserError
 from autolect.core.goal import Score
 from autolect.core.recipe import Recipe
-from autolect.jobs.finetune import Data, train_task, write_task_bundle
+from autolect.jobs.finetune import Data, labels_of, train_task, write_task_bundle
 from autolect.jobs.stages import Run, section
 from autolect.nn import weights
 
@@ -60,10 +60,12 @@ def _refit(
 ) -> None:
     """Learn again from train and valid together; the new weights take the place of the folder's.
 
-    What was settled on valid stays, since the new network has seen those examples.
+    What was settled on valid stays, since the new network has seen those examples. Examples with a label
+    that train lacks cannot be learned.
     """
-    parts = data.parts
-    whole = replace(data, parts=replace(parts, train=(*parts.train, *parts.valid)))
+    parts, plugin = data.parts, registry.load("tasks", settings.task.kind).build  # type: ignore[union-attr]
+    learned = tuple(one for one in parts.valid if labels_of(one, plugin) <= set(data.labels))
+    whole = replace(data, parts=replace(parts, train=(*parts.train, *learned)))
     goal, _ = train_task(settings, parent, whole, progress=run.progress, what="refit", folder=work, key=key)
     values = goal.network.state_dict()
     shapes = {name: tuple(values[name].shape) for name in values}
