@@ -93,7 +93,7 @@ def load(
         try:
             facts = dict(files.verify(place, kind=KIND).facts)
         except DamagedError as error:
-            complaints.append(f"{error.where}: {error.what}; the checkpoint before it is used")
+            complaints.append(f"{error.where}: {error.what}; it is not used, an older one is if there is one")
         except UserError:
             continue
         else:
