@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import shutil
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +22,13 @@ from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.progress import Progress, Silent
 from autolect.core.recipe import TrainConfig
 from autolect.train import checkpoint
+from autolect.train.batches import Batch, Batches
 from autolect.train.history import read_log
 from autolect.train.loop import Outcome, fit
 from autolect.train.schedule import rate_at
 
 CPU = Device(torch.device("cpu"), torch.float32)
+CHECKPOINTS = ("checkpoint-0", "checkpoint-1")
 
 
 class Line:
@@ -34,6 +39,9 @@ class Line:
         self.network = nn.Sequential(nn.Linear(3, 8), nn.Dropout(dropout), nn.Linear(8, 1))
         self.lengths = np.arange(2, 42)
         self.stop_at, self.bad, self.seen = stop_at, bad, 0
+
+    def where(self, row: int) -> str:
+        return f"line.txt:{row + 1}"
 
     def collate(self, rows: Any, length: int, draw: np.random.Generator) -> Tensors:
         self.seen += 1
@@ -133,7 +141,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(
     with pytest.raises(KeyboardInterrupt):
         train(Line(stop_at=9), tmp_path)
     places = sorted(
-        (tmp_path / name for name in checkpoint.NAMES),
+        (tmp_path / name for name in CHECKPOINTS),
         key=lambda place: -int(files.read_manifest(place).facts["step"]),
     )
     for place in places[:damaged]:
@@ -240,12 +248,139 @@ def test_checkpoints_that_take_long_are_written_less_often(tmp_path: Path) -> No
     assert saver.due()
 
 
+def test_the_loop_does_not_wait_while_a_checkpoint_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: Any) -> None:
+        began.set()
+        assert go_on.wait(timeout=30)
+
+    monkeypatch.setattr(checkpoint, "save_file", slow)
+    network = nn.Linear(1, 1)
+    optimizer = torch.optim.AdamW(network.parameters())
+    with contextlib.closing(checkpoint.Saver(tmp_path, network, seconds=1e-9, what="line")) as saver:
+        saver.save(network, optimizer, best={}, facts={"key": "k", "step": 1})
+        assert began.wait(timeout=30)
+        assert not saver.due()
+        go_on.set()
+    assert files.verify(tmp_path / "checkpoint-0").facts["step"] == 1
+
+
+def test_a_disk_that_refuses_a_checkpoint_ends_the_run_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(Line(), tmp_path, steps=3)
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "x")
+
+    monkeypatch.setattr(checkpoint, "save_file", refuse)
+    with pytest.raises(UserError, match=r"No space left on device.* free"):
+        train(Line(), tmp_path, key="other", steps=500, checkpoint_seconds=1e-3)
+
+
+@pytest.mark.parametrize("how", ["altered", "cut", "missing"])
+def test_a_log_that_is_not_what_the_checkpoint_knew_is_named(tmp_path: Path, how: str) -> None:
+    golden = Line()
+    train(golden, tmp_path / "golden")
+    place = tmp_path / "broken"
+    with pytest.raises(KeyboardInterrupt):
+        train(Line(stop_at=9), place)
+    log = place / "metrics.jsonl"
+    data = log.read_bytes()
+    log.write_bytes({"altered": data.replace(b"0", b"1"), "cut": data[:-9], "missing": b""}[how])
+    if how == "missing":
+        log.unlink()
+    heard, goal = Heard(), Line()
+    resumed_at = train(goal, place, progress=heard).resumed_at
+    # The older checkpoint knew less of the log.
+    assert resumed_at == (7 if how == "cut" else 0)
+    assert any("metrics.jsonl" in line and how in line.replace("altered", how) for line in heard.lines)
+    for one, other in zip(golden.network.parameters(), goal.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_resumed_run_tells_its_watcher_of_the_looks_before_the_kill(tmp_path: Path) -> None:
+    def looks(goal: Line, folder: Path) -> list[tuple[int, Score]]:
+        seen: list[tuple[int, Score]] = []
+        config = TrainConfig(steps=30, batch_tokens=64, rate=0.02, checkpoint_seconds=0)
+        with contextlib.suppress(KeyboardInterrupt):
+            fit(
+                goal,
+                config,
+                seed=1,
+                device=CPU,
+                what="line",
+                progress=Silent(),
+                folder=folder,
+                key="k",
+                watch=lambda step, score: seen.append((step, score)),
+            )
+        return seen
+
+    whole = looks(Line(), tmp_path / "whole")
+    assert len(looks(Line(stop_at=17), tmp_path / "broken")) < len(whole)
+    assert looks(Line(), tmp_path / "broken") == whole
+
+
+def test_the_batch_of_a_late_step_is_found_as_fast_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = Batches(np.arange(2, 42), batch_tokens=64, seed=0)
+    drawn = []
+    draw = Batches._draw
+
+    def counted(self: Batches, epoch: int) -> list[Batch]:
+        drawn.append(epoch)
+        return draw(self, epoch)
+
+    monkeypatch.setattr(Batches, "_draw", counted)
+    batches.at(10**9)
+    assert drawn == [10**9 // batches.num_batches]
+
+
 def test_a_loss_that_is_never_finite_ends_with_advice_and_leaves_the_weights() -> None:
     goal = Line(bad=True)
     before = [value.clone() for value in goal.network.parameters()]
-    with pytest.raises(UserError, match="no finite loss"):
+    with pytest.raises(UserError, match=r"step 19 had no finite loss.*line\.txt:\d+"):
         train(goal)
     assert all(torch.equal(a, b) for a, b in zip(before, goal.network.parameters(), strict=True))
+
+
+class Poisoned(Line):
+    """One text has no finite loss."""
+
+    def collate(self, rows: Any, length: int, draw: np.random.Generator) -> Tensors:
+        batch = super().collate(rows, length, draw)
+        batch["x"][torch.from_numpy(np.asarray(rows)) == 5] = float("inf")
+        return batch
+
+
+def test_a_text_without_a_finite_loss_is_named_and_changes_nothing(tmp_path: Path) -> None:
+    heard, goal = Heard(), Poisoned()
+    outcome = train(goal, tmp_path, progress=heard)
+    named = [line for line in heard.lines if "no finite loss" in line]
+    assert named
+    assert all(line.endswith("its texts: line.txt:6; it changes nothing") for line in named)
+    assert all(torch.isfinite(value).all() for value in goal.network.parameters())
+    assert outcome.steps == 30
+    skipped = [record["step"] for record in read_log(tmp_path) if record["loss"] is None]
+    assert len(skipped) == len(named)
+
+
+def test_the_recipe_may_stop_at_the_first_step_without_a_finite_loss(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"its texts: line\.txt:6"):
+        train(Poisoned(), tmp_path, not_finite="stop")
+    checkpoints = [files.verify(tmp_path / name).facts for name in CHECKPOINTS]
+    assert max(facts["step"] for facts in checkpoints) > 0
+
+
+def test_bad_steps_are_counted_on_after_a_kill(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(Line(bad=True, stop_at=15), tmp_path)
+    assert files.verify(tmp_path / "checkpoint-0").facts["state"]["bad_steps"] > 5
+    with pytest.raises(UserError, match="step 19 had no finite loss"):
+        train(Line(bad=True), tmp_path)
 
 
 def test_budgets_become_steps() -> None:

@@ -15,13 +15,14 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from autolect.core.errors import DamagedError, UserError
 
@@ -54,7 +55,7 @@ def saving(folder: Path, *, kind: str, facts: Mapping[str, Any] | None = None) -
     beside = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
+        sweep(folder)
         beside.mkdir()
     try:
         with disk_errors(folder):
@@ -65,8 +66,24 @@ def saving(folder: Path, *, kind: str, facts: Mapping[str, Any] | None = None) -
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def sweep(folder: Path) -> None:
+    """Finish or clear what a killed writer left beside a folder, which nobody else may be writing."""
+    for old in folder.parent.glob(f"{folder.name}.old-*"):
+        if folder.exists():
+            shutil.rmtree(old)
+        else:
+            os.rename(old, folder)
+    for left in folder.parent.glob(f"{folder.name}.tmp-*"):
+        shutil.rmtree(left)
+
+
 def verify(folder: Path, *, kind: str | None = None) -> Manifest:
     """Check every byte of a folder against its manifest; DamagedError names the first bad file."""
+    with disk_errors(folder, doing="read"):
+        return _verified(folder, kind)
+
+
+def _verified(folder: Path, kind: str | None) -> Manifest:
     manifest = read_manifest(folder, kind=kind)
     found = {_relative(path, folder) for path in _inside(folder) if path.is_file()}
     found -= {MANIFEST, LOCK}
@@ -90,12 +107,16 @@ def verify(folder: Path, *, kind: str | None = None) -> Manifest:
 def read_manifest(folder: Path, *, kind: str | None = None) -> Manifest:
     """Read a folder's manifest without checking the files it names."""
     path = folder / MANIFEST
-    if not folder.is_dir():
-        raise UserError("no such folder", where=str(folder))
-    if not path.is_file():
-        raise DamagedError(f"has no {MANIFEST}", where=str(folder), fix="it is unfinished or not autolect's")
+    with disk_errors(folder, doing="read"):
+        if not folder.is_dir():
+            raise UserError("no such folder", where=str(folder))
+        if not path.is_file():
+            raise DamagedError(
+                f"has no {MANIFEST}", where=str(folder), fix="it is unfinished or not autolect's"
+            )
+        data = path.read_bytes()
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(data.decode("utf-8"))
         digest = raw.pop("digest")
         intact = digest == _digest(raw)
         manifest = Manifest(kind=raw["kind"], facts=raw["facts"], files=raw["files"])
@@ -182,18 +203,18 @@ def need_space(folder: Path, size: float, *, what: str) -> None:
 
 
 @contextlib.contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path, *, doing: Literal["read", "write"] = "write") -> Iterator[None]:
     """Turn what the disk refuses into a UserError with the path, the reason and the free space."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in _DISK:
+    except Exception as error:
+        number = _refusal(error)
+        if number not in _DISK:
             raise
-        place = error.filename or path
         raise UserError(
-            f"cannot write ({error.strerror}; {_free(path)} free)",
-            where=str(place),
-            fix=_DISK[error.errno],
+            f"cannot {doing} ({os.strerror(number)}; {_free(path)} free)",
+            where=str(getattr(error, "filename", None) or path),
+            fix=_DISK[number],
         ) from error
 
 
@@ -225,6 +246,14 @@ _DISK = {
     errno.ENOTDIR: "a file stands where a folder is needed: choose another folder with --out",
     errno.EEXIST: "a file stands where a folder is needed: choose another folder with --out",
 }
+
+
+def _refusal(error: Exception) -> int:
+    """The number of a system error, 0 if it is none; libraries in Rust tell it in words only."""
+    if isinstance(error, OSError):
+        return error.errno or 0
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found.group(1)) if found else 0
 
 
 def _free(path: Path) -> str:
@@ -288,17 +317,6 @@ def _exchange(one: Path, other: Path) -> None:
         os.rename(other, old)
         os.rename(one, other)
         os.rename(old, one)
-
-
-def _sweep(folder: Path) -> None:
-    """Finish or clear what a killed writer left beside a folder."""
-    for old in folder.parent.glob(f"{folder.name}.old-*"):
-        if folder.exists():
-            shutil.rmtree(old)
-        else:
-            os.rename(old, folder)
-    for left in folder.parent.glob(f"{folder.name}.tmp-*"):
-        shutil.rmtree(left)
 
 
 def _sweep_file(path: Path) -> None:

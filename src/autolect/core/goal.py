@@ -46,6 +46,9 @@ class Goal(Protocol):
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each training row, specials counted."""
 
+    def where(self, row: int) -> str:
+        """Where a training row comes from, for messages."""
+
     def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:
         """Rows -> tensors padded to ``length``, noise drawn from ``draw`` alone."""
 

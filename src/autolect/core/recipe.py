@@ -109,6 +109,9 @@ class TrainConfig(Section):
     """How often the valid split is measured in a run."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """"auto": bfloat16 where the processor multiplies it faster (AMX, AVX512-BF16, CUDA)."""
+    not_finite: Literal["skip", "stop"] = "skip"
+    """What becomes of a step whose loss or gradient is not a finite number: it is named and changes nothing,
+    or it ends the run. Twenty in a row always do."""
     checkpoint_seconds: float = Field(default=60.0, ge=0)
     """At most about this much work is redone after a kill; more only where saving would take over 2 % of
     the time. 0 saves at each step."""
@@ -129,7 +132,7 @@ class SearchConfig(Section):
     space: dict[str, Any] = Field(default_factory=dict)
     """Recipe key -> [low, high], [low, high, "log"] or {choose = [...]}; empty: the task's own."""
     storage: str = ""
-    """Optuna storage URL; empty: SQLite in the run's folder."""
+    """Optuna storage URL, to share a search or to watch it; empty: the run's folder, with checksums."""
 
 
 class ReportConfig(Section):

@@ -70,6 +70,11 @@ class TaskGoal:
         self.lengths: NDArray[np.int64] = self._rows.lengths
         self.num_cut: int = self._rows.num_cut
 
+    def where(self, row: int) -> str:
+        """File and line of a training example."""
+        place: str = self._rows.where(row)
+        return place
+
     def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:
         """Rows of the train examples, some tokens hidden."""
         batch: Tensors = self.task.collate(self._rows, rows, length, draw)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,14 +71,14 @@ def tokenize(run: Run, corpus: Path) -> Path:
     return run.stage("tokens", kind="tokens", needs=needs, make=make)
 
 
-def documents(corpus: Path, name: str) -> Iterator[str]:
-    """The texts of one split, in order, in bounded memory."""
+def documents(corpus: Path, name: str, *, column: Literal["text", "where"] = "text") -> Iterator[str]:
+    """The texts of one split, or the places they come from, in order, in bounded memory."""
     import pyarrow.parquet as parquet
 
     assigned = np.load(corpus / SPLIT, allow_pickle=False)
     wanted, place = split.NAMES.index(name), 0
     with parquet.ParquetFile(corpus / DOCUMENTS) as table:
-        for batch in table.iter_batches(columns=["text"], batch_size=BATCH):
+        for batch in table.iter_batches(columns=[column], batch_size=BATCH):
             for text in batch.column(0).to_pylist():
                 if assigned[place] == wanted:
                     yield text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import zlib
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from autolect.core.device import Device, choose, set_threads
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.version import __version__
-from autolect.jobs.prepare import FIGURES
+from autolect.jobs.prepare import FIGURES, documents
 from autolect.jobs.stages import Run, section
 from autolect.jobs.vectors import token_matrix
 from autolect.nn import weights
@@ -34,11 +35,19 @@ MEASURED_TOKENS = 8192
 
 
 class PretrainGoal:
-    """An objective with its data, as the loop needs it."""
+    """An objective with its data, as the loop needs it. corpus: the folder of the texts, to name them."""
 
-    def __init__(self, objective: Any, model: Model, train: TokenStore, valid: TokenStore) -> None:
+    def __init__(
+        self, objective: Any, model: Model, train: TokenStore, valid: TokenStore, *, corpus: Path
+    ) -> None:
         self.objective, self.network, self._train, self._valid = objective, model, train, valid
+        self._corpus = corpus
         self.lengths: NDArray[np.int64] = train.lengths + 2
+
+    def where(self, row: int) -> str:
+        """File and line of the document that a row is cut from."""
+        number = int(self._train.documents[row])
+        return next(islice(documents(self._corpus, "train", column="where"), number, None))
 
     def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:
         """Rows of the train split, noisy."""
@@ -112,7 +121,9 @@ class _Pretraining:
             start_from_vectors(self.model, token_matrix(vectors, vocab_size=len(self.tokenizer)))
         kind: str = recipe.objective.kind  # type: ignore[attr-defined]
         objective = registry.load("objectives", kind).build(recipe.objective, vocab_size=len(self.tokenizer))
-        self.goal = PretrainGoal(objective, self.model, self.splits["train"], self.splits["valid"])
+        self.goal = PretrainGoal(
+            objective, self.model, self.splits["train"], self.splits["valid"], corpus=corpus
+        )
 
     def write(self, folder: Path, *, key: str) -> None:
         """Train and fill the bundle's folder."""

@@ -13,9 +13,11 @@ from autolect.core import bundle, config, files, recipe, registry
 from autolect.core.errors import UserError
 from autolect.core.goal import Score
 from autolect.core.recipe import Recipe
+from autolect.core.slots import Slots
 from autolect.jobs.finetune import Data, labels_of, train_task, write_task_bundle
 from autolect.jobs.stages import Run, section
 from autolect.nn import weights
+from autolect.train import checkpoint
 
 TRIALS = "trials.json"
 STARTUP_TRIALS = 3
@@ -75,7 +77,9 @@ def _refit(
 
 
 class _Search:
-    """Optuna's TPE on the valid examples, resumable from its SQLite file (Akiba 2019)."""
+    """Optuna's TPE on the valid examples (Akiba 2019), resumable: finished trials are kept with checksums,
+    one that runs has checkpoints.
+    """
 
     def __init__(self, run: Run, parent: Path, data: Data, work: Path, *, key: str) -> None:
         import optuna
@@ -87,14 +91,16 @@ class _Search:
         self.settings = settings
         task: Any = run.recipe.task
         self.space = settings.space or registry.load("tasks", task.kind).build.SPACE
-        work.mkdir(parents=True, exist_ok=True)
+        self.key, self.slots = key, Slots(work, "trials")
         self.study = optuna.create_study(
             study_name=key,
-            storage=settings.storage or f"sqlite:///{work / 'search.db'}",
+            storage=settings.storage or None,
             load_if_exists=True,
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=2),
         )
+        if not settings.storage:
+            self._recall()
 
     def walk(self) -> Path:
         """Run the trials that are missing; gives the folder of the best trial's bundle."""
@@ -107,6 +113,8 @@ class _Search:
                 seed=self.run.recipe.seed + 1000 * number, n_startup_trials=STARTUP_TRIALS
             )
             self.study.optimize(functools.partial(self._try, number=number), n_trials=1)
+            self._keep()
+            checkpoint.clear(self._folder(number))
         try:
             best = self.study.best_trial
         except ValueError:
@@ -132,7 +140,14 @@ class _Search:
 
         what = f"trial {number + 1} of {self.settings.trials}"
         goal, outcome = train_task(
-            settings, self.parent, self.data, progress=self.run.progress, what=what, watch=watch
+            settings,
+            self.parent,
+            self.data,
+            progress=self.run.progress,
+            what=what,
+            folder=self._folder(number),
+            key=files.fingerprint({"search": self.key, "number": number, "values": chosen}),
+            watch=watch,
         )
         value = outcome.best.value
         if value > self._best_so_far():
@@ -144,6 +159,25 @@ class _Search:
         """The values of the best trial; none where it is the recipe's own."""
         best = self.study.best_trial
         return {} if best.user_attrs.get("recipe") else dict(best.params)
+
+    def _folder(self, number: int) -> Path:
+        return self.work / f"trial-{number + 1}"
+
+    def _keep(self) -> None:
+        """Make the finished trials durable."""
+        if self.settings.storage:
+            return
+        trials = [_plain(trial) for trial in self.study.trials if trial.state.is_finished()]
+        with self.slots.saving({"key": self.key, "step": len(trials)}) as beside:
+            files.save_json(beside / TRIALS, trials)
+
+    def _recall(self) -> None:
+        """Fill the study with the finished trials that an earlier process kept."""
+        whole, complaints = self.slots.whole(self.key)
+        for complaint in complaints:
+            self.run.progress.say(complaint)
+        for record in files.read_json(whole[0].place / TRIALS) if whole else ():
+            self.study.add_trial(_trial_of(record))
 
     def _best_so_far(self) -> float:
         try:
@@ -166,6 +200,37 @@ class _Search:
             }
             for number, trial in enumerate(finished, start=1)
         ]
+
+
+def _plain(trial: Any) -> dict[str, Any]:
+    """A finished trial as JSON values, without its clock."""
+    from optuna.distributions import distribution_to_json
+
+    return {
+        "state": trial.state.name,
+        "value": trial.value,
+        "params": trial.params,
+        "distributions": {name: distribution_to_json(one) for name, one in trial.distributions.items()},
+        "looks": [[step, value] for step, value in trial.intermediate_values.items()],
+        "attributes": trial.user_attrs,
+    }
+
+
+def _trial_of(record: dict[str, Any]) -> Any:
+    """The trial that `_plain` took apart."""
+    import optuna
+
+    known = {
+        name: optuna.distributions.json_to_distribution(one) for name, one in record["distributions"].items()
+    }
+    return optuna.trial.create_trial(
+        state=optuna.trial.TrialState[record["state"]],
+        value=record["value"],
+        params=record["params"],
+        distributions=known,
+        intermediate_values=dict(record["looks"]),
+        user_attrs=record["attributes"],
+    )
 
 
 def suggest(trial: Any, key: str, values: Any) -> Any:

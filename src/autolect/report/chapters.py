@@ -117,9 +117,10 @@ def _pretraining(facts: dict[str, Any], log: Sequence[dict[str, Any]]) -> Chapte
     blocks: list[Block] = []
     series = {}
     if log:
-        smooth = _smoothed([record["loss"] for record in log])
-        series["train"] = ([record["step"] for record in log], smooth)
-    measured = [record for record in log if "valid_loss" in record]
+        taken = [record for record in log if record["loss"] is not None]
+        smooth = _smoothed([record["loss"] for record in taken])
+        series["train"] = ([record["step"] for record in taken], smooth)
+    measured = [record for record in log if record.get("valid_loss") is not None]
     if measured:
         series["valid"] = ([r["step"] for r in measured], [r["valid_loss"] for r in measured])
         blocks.append(

@@ -72,12 +72,17 @@ class Rows:
     ids: list[NDArray[np.int32]]
     features: list[Bag]
     labels: NDArray[np.int64]
+    places: list[str]
     num_cut: int
 
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each row, specials counted."""
         return np.array([len(ids) + 2 for ids in self.ids], dtype=np.int64)
+
+    def where(self, row: int) -> str:
+        """File and line of a row."""
+        return self.places[row]
 
 
 class ClassifyHead(nn.Module):
@@ -180,6 +185,7 @@ class Classify:
             ids=[ids[: length - 2] for ids in found],
             features=[self._features(example.text, reader) for example in examples],
             labels=np.array([self._number.get(e.label, -1) for e in examples], dtype=np.int64),
+            places=[example.where for example in examples],
             num_cut=sum(len(ids) > length - 2 for ids in found),
         )
 

@@ -75,6 +75,10 @@ class Rows:
         """Tokens of each piece, specials counted."""
         return np.array([len(piece.ids) + 2 for piece in self.pieces], dtype=np.int64)
 
+    def where(self, row: int) -> str:
+        """File and line of the example that a piece is cut from."""
+        return self.examples[self.pieces[row].example].where
+
 
 @dataclass(frozen=True, slots=True)
 class Tags:

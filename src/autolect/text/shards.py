@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +41,8 @@ class TokenStore:
     ids: Ids
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
+    documents: NDArray[np.int64]
+    """Which document of the split each sequence is cut from."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -61,26 +62,20 @@ def open_store(folder: Path, name: str, *, length: int) -> TokenStore:
         raise DamagedError(f"{path.name!r} is cut short", where=str(folder), fix="prepare again")
     ids = np.memmap(path, dtype="<i4", mode="r") if total else np.zeros(0, dtype=np.int32)
     begins = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]) if total else ends
-    starts, lengths = _cut(begins, ends - begins, length)
-    return TokenStore(ids=ids, starts=starts, lengths=lengths)
-
-
-def store_of(sequences: Iterable[Ids]) -> TokenStore:
-    """A store in memory, one sequence each."""
-    parts = [np.asarray(part, dtype=np.int32) for part in sequences]
-    lengths = np.array([len(part) for part in parts], dtype=np.int64)
-    ids = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
-    return TokenStore(ids=ids, starts=np.cumsum(lengths) - lengths, lengths=lengths)
+    starts, lengths, cut_from = _cut(begins, ends - begins, length)
+    return TokenStore(ids=ids, starts=starts, lengths=lengths, documents=cut_from)
 
 
 def _cut(
     begins: NDArray[np.int64], sizes: NDArray[np.int64], length: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cut each document into the fewest pieces of at most ``length``, all of like size."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Cut each document into the fewest pieces of at most ``length``, all of like size: starts, lengths, and
+    the document of each piece.
+    """
     pieces = -(-sizes // length)
     document = np.repeat(np.arange(len(sizes)), pieces)
     first = np.repeat(np.cumsum(pieces) - pieces, pieces)
     place = np.arange(len(document)) - first
     share, count = sizes[document], pieces[document]
     low, high = share * place // count, share * (place + 1) // count
-    return begins[document] + low, high - low
+    return begins[document] + low, high - low, document

@@ -41,13 +41,7 @@ class Batches:
     def epoch(self, epoch: int) -> list[Batch]:
         """All batches of one epoch, in order."""
         if self._drawn is None or self._drawn[0] != epoch:
-            draw = np.random.default_rng([self.seed, 1, epoch])
-            batches: list[Batch] = []
-            for length in np.unique(self._bucket):
-                rows = draw.permutation(np.flatnonzero(self._bucket == length))
-                batches += self._chop(rows, int(length))
-            order = draw.permutation(len(batches))
-            self._drawn = epoch, [batches[place] for place in order]
+            self._drawn = epoch, self._draw(epoch)
         return self._drawn[1]
 
     def in_order(self) -> list[Batch]:
@@ -60,6 +54,14 @@ class Batches:
     def padding(self) -> float:
         """Share of the places that hold no token."""
         return 1.0 - float(self.lengths.sum()) / max(1.0, float(self._bucket.sum()))
+
+    def _draw(self, epoch: int) -> list[Batch]:
+        draw = np.random.default_rng([self.seed, 1, epoch])
+        batches: list[Batch] = []
+        for length in np.unique(self._bucket):
+            rows = draw.permutation(np.flatnonzero(self._bucket == length))
+            batches += self._chop(rows, int(length))
+        return [batches[place] for place in draw.permutation(len(batches))]
 
     def _chop(self, rows: Rows, length: int) -> list[Batch]:
         size = max(1, self.batch_tokens // length)

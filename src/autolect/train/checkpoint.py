@@ -1,12 +1,13 @@
 """Checkpoints of the loop: weights, optimizer, best weights so far, and where the loop stood.
 
-The newest two are kept. A damaged one is said aloud, and the one before it is used.
+The newest two are kept. They are written beside the training: the loop waits only for a copy in memory.
 """
 
 from __future__ import annotations
 
-import shutil
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,19 +15,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from autolect.core import files
-from autolect.core.errors import DamagedError, UserError
+from autolect.core import files, slots
 
 KIND = "checkpoint"
-NAMES = ("checkpoint-0", "checkpoint-1")
 TENSORS = "tensors.safetensors"
 COPIES = 12
 """How often the weights are on disk at worst: network, best, and the optimizer's two moments, in two
 checkpoints and in a third one that is being written."""
-
-
 MOST_SAVING = 0.02
-"""Share of the time that may go into checkpoints."""
+"""Share of the time that the loop may wait for checkpoints."""
 
 
 class Found(NamedTuple):
@@ -39,22 +36,35 @@ class Found(NamedTuple):
 class Saver:
     """Writes checkpoints into a folder, or none where there is no folder.
 
-    One is due after ``seconds``, so that little is redone after a kill; later only where writing the last one
-    took so long that more of them would take over `MOST_SAVING` of the time. With 0 one is due at each step.
-    UserError when the disk has no room for them.
+    One is due after ``seconds``, so that little is redone after a kill; later only where the last one is
+    still being written, or made the loop wait so long that more of them would take over `MOST_SAVING` of
+    the time. With 0 one is due at each step. UserError when the disk has no room for them, or refuses one:
+    that is heard at the next step, or in the end.
     """
 
     def __init__(self, folder: Path | None, network: nn.Module, *, seconds: float, what: str) -> None:
-        self.folder, self.seconds = folder, seconds
+        self._slots = None if folder is None else slots.Slots(folder, KIND)
+        self.seconds = seconds
+        self.waited = 0.0
+        """Seconds that the loop has waited for checkpoints."""
         self._saved, self._cost = time.monotonic(), 0.0
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._writing: Future[None] | None = None
         if folder is not None:
             size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
             files.need_space(folder, COPIES * size, what=f"{what} with its checkpoints")
 
     def due(self) -> bool:
         """Whether it is time for the next one."""
-        spacing = max(self.seconds, self._cost / MOST_SAVING) if self.seconds else 0.0
-        return self.folder is not None and time.monotonic() - self._saved >= spacing
+        if self._slots is None:
+            return False
+        if not self.seconds:
+            return True
+        if self._writing is not None:
+            if not self._writing.done():
+                return False
+            self._wait()
+        return time.monotonic() - self._saved >= max(self.seconds, self._cost / MOST_SAVING)
 
     def save(
         self,
@@ -64,51 +74,72 @@ class Saver:
         best: dict[str, Tensor],
         facts: dict[str, Any],
     ) -> None:
-        """Write one over the older of the two that are kept. facts has ``key`` and ``step``."""
-        if self.folder is None:
+        """Write one over the older of the two that are kept. facts has ``key`` and ``step``.
+
+        best is not copied: it may not change afterwards.
+        """
+        if self._slots is None:
             return
         started = time.monotonic()
-        values = {f"network.{name}": value for name, value in network.state_dict().items()}
-        values |= {f"best.{name}": value for name, value in best.items()}
+        self._wait()
+        values = {f"network.{name}": _copy(value) for name, value in network.state_dict().items()}
         for number, state in optimizer.state_dict()["state"].items():
-            values |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
-        oldest = min((self.folder / name for name in NAMES), key=_step)
-        with files.saving(oldest, kind=KIND, facts=facts) as beside:
-            whole = {name: value.detach().cpu().contiguous() for name, value in values.items()}
-            save_file(whole, beside / TENSORS)
+            values |= {f"optimizer.{number}.{name}": _copy(value) for name, value in state.items()}
+        values |= {f"best.{name}": value.cpu().contiguous() for name, value in best.items()}
+        self._writing = self._writer.submit(_write, self._slots, values, facts)
         self._saved = time.monotonic()
         self._cost = self._saved - started
+        self.waited += self._cost
+
+    def close(self) -> None:
+        """Wait for the last one."""
+        started = time.monotonic()
+        try:
+            self._wait()
+        finally:
+            self._writer.shutdown()
+            self.waited += time.monotonic() - started
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
 
 
 def load(
-    folder: Path, *, key: str, network: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[Found | None, tuple[str, ...]]:
+    folder: Path,
+    *,
+    key: str,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    complain: Callable[[dict[str, Any]], str],
+) -> tuple[Found | None, list[str]]:
     """Restore network and optimizer from the newest whole checkpoint of this run (``key``).
 
+    complain: says what is wrong with something beside a checkpoint that its facts tell of; "" is nothing.
     Gives what was found, None where there is nothing to resume, and what is to be said of damaged ones.
     """
-    whole: dict[Path, dict[str, Any]] = {}
-    complaints = []
-    for place in (folder / name for name in NAMES):
-        try:
-            facts = dict(files.verify(place, kind=KIND).facts)
-        except DamagedError as error:
-            complaints.append(f"{error.where}: {error.what}; it is not used, an older one is if there is one")
-        except UserError:
-            continue
-        else:
-            if facts["key"] == key:
-                whole[place] = facts
-    if not whole:
-        return None, tuple(complaints)
-    newest = max(whole, key=lambda place: int(whole[place]["step"]))
-    return Found(_restore(newest, network, optimizer), whole[newest]), tuple(complaints)
+    whole, complaints = slots.Slots(folder, KIND).whole(key)
+    for saved in whole:
+        wrong = complain(saved.facts)
+        if not wrong:
+            return Found(_restore(saved.place, network, optimizer), saved.facts), complaints
+        complaints.append(slots.complaint(str(saved.place), wrong))
+    return None, complaints
 
 
 def clear(folder: Path) -> None:
     """Remove what another run left."""
-    for name in NAMES:
-        shutil.rmtree(folder / name, ignore_errors=True)
+    slots.Slots(folder, KIND).clear()
+
+
+def _write(places: slots.Slots, values: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    with places.saving(facts) as beside:
+        save_file(values, beside / TENSORS)
+
+
+def _copy(value: Tensor) -> Tensor:
+    return value.detach().to("cpu", copy=True).contiguous()
 
 
 def _restore(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -121,14 +152,6 @@ def _restore(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer)
         state.setdefault(int(number), {})[field] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     return _part(values, "best.")
-
-
-def _step(folder: Path) -> int:
-    """The step that a checkpoint says it is of; -1 where nothing readable is there."""
-    try:
-        return int(files.read_manifest(folder).facts["step"])
-    except (UserError, KeyError, TypeError, ValueError):
-        return -1
 
 
 def _part(values: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

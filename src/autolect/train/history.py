@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Literal
 
 LOG, EVENTS = "metrics.jsonl", "tensorboard"
 CLOCK = "seconds"
 """The field of a record that differs each time."""
+_CHUNK = 1 << 20
 
 
 class History:
-    """Writes a run's records; without a folder it writes nothing."""
+    """Writes a run's records; without a folder it writes nothing. What is not finite is null."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._log: IO[bytes] | None = None
+        self._hash = hashlib.sha256()
         self._events: Any = None
 
     def start(self) -> None:
         """Begin an empty log."""
         self._open("wb")
 
-    def resume(self, size: int) -> int:
-        """Cut the log to the size that a checkpoint knew; gives the number of records cut off."""
+    def complain(self, facts: Mapping[str, Any]) -> str:
+        """What is wrong with the log that a checkpoint's facts tell of; "" is nothing."""
+        if self._folder is None:
+            return ""
+        path, seen = self._folder / LOG, hashlib.sha256()
+        try:
+            with path.open("rb") as log:
+                left = int(facts["log_bytes"])
+                while block := log.read(min(left, _CHUNK)):
+                    seen.update(block)
+                    left -= len(block)
+        except FileNotFoundError:
+            return f"its log {LOG!r} is missing"
+        return "" if left == 0 and seen.hexdigest() == facts["log_sha256"] else f"its log {LOG!r} was altered"
+
+    def resume(self, facts: Mapping[str, Any]) -> int:
+        """Cut the log to what a checkpoint knew, see `complain`; gives the number of records cut off."""
         if self._folder is None:
             return 0
-        path = self._folder / LOG
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with path.open("a+b") as log:
-            log.seek(min(size, path.stat().st_size))
+        with (self._folder / LOG).open("r+b") as log:
+            self._hash = hashlib.sha256(log.read(facts["log_bytes"]))
             lost = log.read().count(b"\n")
-            log.truncate(size)
+            log.truncate(facts["log_bytes"])
         self._open("ab")
         return lost
 
@@ -41,18 +58,20 @@ class History:
         """One step."""
         if self._log is None:
             return
-        self._log.write(json.dumps(record, allow_nan=True).encode() + b"\n")
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        self._log.write(line)
+        self._hash.update(line)
         for name, value in record.items():
-            if name != "step":
+            if name != "step" and value is not None:
                 self._events.add_scalar(name, value, record["step"])
 
-    def sync(self) -> int:
-        """Make the log durable; gives its size in bytes."""
+    def sync(self) -> dict[str, Any]:
+        """Make the log durable; gives its ``log_bytes`` and their ``log_sha256``."""
         if self._log is None:
-            return 0
+            return {}
         self._log.flush()
         os.fsync(self._log.fileno())
-        return self._log.tell()
+        return {"log_bytes": self._log.tell(), "log_sha256": self._hash.hexdigest()}
 
     def close(self) -> None:
         """Finish."""

@@ -30,6 +30,8 @@ from autolect.train.schedule import rate_at
 
 MOST_BAD_STEPS = 20
 """So many steps in a row without a finite loss end the run."""
+MOST_NAMED = 3
+"""So many texts of a step without a finite loss are named."""
 MEASURED_STEPS = 6
 """Steps that are timed before a budget in minutes becomes a number of steps."""
 
@@ -59,6 +61,10 @@ class _State:
     best_step: int = 0
     best: Score = field(default_factory=lambda: Score(-math.inf, {}))
     first: Score = field(default_factory=lambda: Score(-math.inf, {}))
+    bad_steps: int = 0
+    """Steps in a row, up to this one, that had no finite loss."""
+    looks: list[tuple[int, Score]] = field(default_factory=list)
+    """What valid said so far, by step."""
 
 
 def fit(
@@ -76,7 +82,8 @@ def fit(
     """Train ``goal.network`` within the budget and leave its best weights in it.
 
     folder: where the log and the checkpoint live; the same call there resumes a killed run of the same
-    ``key``. watch: called with (step, score) after each measurement; what it raises ends the run.
+    ``key``. watch: called with (step, score) after each measurement, those before a kill included; what it
+    raises ends the run.
     """
     batches = Batches(goal.lengths, batch_tokens=config.batch_tokens, seed=seed)
     loop = _Loop(goal, config, seed=seed, device=device, batches=batches, progress=progress, what=what)
@@ -109,19 +116,23 @@ def _walk(
 ) -> dict[str, Tensor]:
     """Take the steps that are left, look at valid now and then, save; gives the best weights."""
     state, config = loop.state, loop.config
+    if watch is not None:
+        for step, score in state.looks:
+            watch(step, score)
     started = time.monotonic() - state.seconds
     spacing = max(1, state.steps // config.evaluations)
     saver = checkpoint.Saver(folder, loop.goal.network, seconds=config.checkpoint_seconds, what=loop.what)
-    if state.step == 0:
-        # From here on a budget in minutes is so many steps, however often the run is killed.
-        loop.save(saver, key, best, history)
-    with stop.deferred() as asked:
+    with stop.deferred() as asked, contextlib.closing(saver):
+        if state.step == 0:
+            # From here on a budget in minutes is so many steps, however often the run is killed.
+            loop.save(saver, key, best, history)
         while state.step < state.steps and not asked.asked:
             record = loop.step()
             state.seconds = time.monotonic() - started
             if state.step % spacing == 0 or state.step == state.steps:
                 score = loop.goal.measure(loop.device)
-                record |= {f"valid_{name}": value for name, value in score.figures.items()}
+                record |= {f"valid_{name}": _finite(value) for name, value in score.figures.items()}
+                state.looks.append((state.step, score))
                 if score.value > state.best.value:
                     state.best, state.best_step, best = score, state.step, loop.weights()
                 if watch is not None:
@@ -132,6 +143,10 @@ def _walk(
                 loop.save(saver, key, best, history)
         if asked.asked:
             loop.save(saver, key, best, history)
+    if not state.best_step:
+        raise UserError(
+            "no look at the valid split gave a finite score", where=loop.what, fix=_calmer(config)
+        )
     return best
 
 
@@ -154,14 +169,17 @@ class _Loop:
         goal.network.to(device.place)
         self.optimizer = make_optimizer(goal.network, config)
         self.state = _State(steps=0)
-        self._bad_steps = 0
 
     def begin(self, folder: Path | None, key: str, history: History) -> tuple[dict[str, Tensor], int]:
         """Resume from the folder's checkpoint, or start: gives the best weights and the step."""
         found = None
         if folder is not None:
             found, complaints = checkpoint.load(
-                folder, key=key, network=self.goal.network, optimizer=self.optimizer
+                folder,
+                key=key,
+                network=self.goal.network,
+                optimizer=self.optimizer,
+                complain=history.complain,
             )
             for complaint in complaints:
                 self.progress.say(complaint)
@@ -177,8 +195,9 @@ class _Loop:
         values = facts["state"]
         for name in ("best", "first"):
             values[name] = Score(**values[name])
+        values["looks"] = [(step, Score(**score)) for step, score in values["looks"]]
         self.state = _State(**values)
-        lost = history.resume(facts["log_bytes"])
+        lost = history.resume(facts)
         self.progress.say(f"{self.what}: resumed at step {self.state.step}, {lost} logged steps are redone")
         return best, self.state.step
 
@@ -194,20 +213,20 @@ class _Loop:
         mean = loss.total.item() / max(1, loss.targets)
         if math.isfinite(mean) and bool(torch.isfinite(norm)):
             self.optimizer.step()
-            self._bad_steps = 0
+            state.bad_steps = 0
         else:
             self._skipped()
         self.optimizer.zero_grad(set_to_none=True)
         state.tokens += int(self.batches.lengths[self.batches.at(state.step).rows].sum())
         state.step += 1
-        record = {"step": state.step, "loss": mean, "rate": rate, "norm": float(norm)}
-        record |= {name: total.item() / max(1, n) for name, (total, n) in loss.parts.items()}
+        record = {"step": state.step, "loss": _finite(mean), "rate": rate, "norm": _finite(float(norm))}
+        record |= {name: _finite(total.item() / max(1, n)) for name, (total, n) in loss.parts.items()}
         return record | {"tokens": state.tokens, CLOCK: round(state.seconds, 3)}
 
     def report(self, record: dict[str, Any]) -> None:
         """Tell the progress how far the run is, at what speed and loss."""
         rate = self.state.tokens / max(1e-9, self.state.seconds)
-        note = f"loss {record['loss']:.3f}, {rate:,.0f} tokens/s"
+        note = f"loss {record['loss'] or math.nan:.3f}, {rate:,.0f} tokens/s"
         self.progress.advance(self.what, self.state.step, self.state.steps, note)
 
     def weights(self) -> dict[str, Tensor]:
@@ -216,7 +235,7 @@ class _Loop:
 
     def save(self, saver: checkpoint.Saver, key: str, best: dict[str, Tensor], history: History) -> None:
         """Write a checkpoint, and the log up to it."""
-        facts = {"key": key, "step": self.state.step, "log_bytes": history.sync()}
+        facts = {"key": key, "step": self.state.step, **history.sync()}
         facts["state"] = dataclasses.asdict(self.state)
         saver.save(self.goal.network, self.optimizer, best=best, facts=facts)
 
@@ -283,14 +302,42 @@ class _Loop:
         return seconds
 
     def _skipped(self) -> None:
-        self._bad_steps += 1
-        self.progress.say(f"{self.what}: step {self.state.step} had no finite loss and was skipped")
-        if self._bad_steps >= MOST_BAD_STEPS:
-            raise UserError(
-                f"{MOST_BAD_STEPS} steps in a row had no finite loss",
-                where=f"{self.what}, step {self.state.step}",
-                fix=f"lower the rate ({self.config.rate:g}) or set dtype = 'float32'",
-            )
+        """A step without a finite loss: name its texts, and go on or end, as the recipe says."""
+        state, batch = self.state, self.batches.at(self.state.step)
+        state.bad_steps += 1
+        most = 1 if self.config.not_finite == "stop" else MOST_BAD_STEPS
+        if 1 < state.bad_steps < most:
+            return
+        guilty = self._guilty(batch)
+        named = ", ".join(self.goal.where(int(row)) for row in guilty[:MOST_NAMED])
+        more = f" and {len(guilty) - MOST_NAMED} more" if len(guilty) > MOST_NAMED else ""
+        told = f"step {state.step} had no finite loss or gradient; its texts: {named}{more}"
+        if state.bad_steps >= most:
+            before = f", nor had the {most - 1} before it" if most > 1 else ""
+            raise UserError(f"{told}{before}", where=self.what, fix=_calmer(self.config))
+        self.progress.say(f"{self.what}: {told}; it changes nothing")
+
+    def _guilty(self, batch: Batch) -> list[int]:
+        """Rows of a batch that have no finite loss when they are alone; all of them where none is found."""
+        found = []
+        with torch.no_grad(), self.device.computing():
+            for row in batch.rows:
+                draw = np.random.default_rng([self.seed, 2, self.state.step])
+                alone = self.goal.collate(np.array([row]), batch.length, draw)
+                if not torch.isfinite(self.goal.loss(on(alone, self.device)).total):
+                    found.append(int(row))
+        return found or [int(row) for row in batch.rows]
+
+
+def _calmer(config: TrainConfig) -> str:
+    """What to try where numbers grew out of bounds."""
+    other = "" if config.dtype == "float32" else " or set dtype = 'float32'"
+    return f"lower the rate ({config.rate:g}){other}; the checkpoint before it is kept"
+
+
+def _finite(value: float) -> float | None:
+    """A number that JSON has a word for."""
+    return value if math.isfinite(value) else None
 
 
 def _detached(loss: Loss) -> Loss:
@@ -308,8 +355,8 @@ def _sum(one: Loss, other: Loss) -> Loss:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    """Torch says it in words on a CPU, and with a class of its own elsewhere."""
-    words = ("can't allocate memory", "bad_alloc", "Cannot allocate memory")
+    """Torch says it in words on a CPU, and with a class of its own elsewhere; the last words are oneDNN's."""
+    words = ("can't allocate memory", "bad_alloc", "Cannot allocate memory", "could not create a primitive")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(w in str(error) for w in words)
 
 
