@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 # Two workers with one thread each: more threads than cores make the suite slower and figures differ.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-.PHONY: help install demo test faults lint docs
+.PHONY: help install demo test faults mutants saving lint docs
 
 help:  ## show the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/'
@@ -34,6 +34,12 @@ DAMAGE ?= 2000
 
 faults: install  ## kill runs, make system calls fail, alter files; KILLS and DAMAGE say how often
 	AUTOLECT_KILLS=$(KILLS) AUTOLECT_DAMAGE=$(DAMAGE) $(PYTEST) tests/faults
+
+mutants: install  ## put faults into a copy of the source and show that the suite notices each
+	$(BIN)/python tests/faults/mutants.py
+
+saving: install  ## measure what checkpoints cost, and how long resuming takes
+	$(BIN)/python benchmarks/saving.py
 
 lint: install  ## check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -260,6 +260,15 @@ def test_a_write_that_the_system_refuses_names_the_cause_and_keeps_the_old(tmp_p
     assert left_beside(tmp_path / "x") == ["y"]
 
 
+def test_a_full_disk_that_a_library_tells_in_words_is_a_users_error(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UserError, match=r"cannot write \(No space left on device; .* free\)"),
+        files.saving(tmp_path / "x", kind="thing"),
+    ):
+        raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS])
 def test_a_sync_that_fails_is_a_users_error_and_never_a_false_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import re
 
 import pytest
 
-from autolect.core import files
-from autolect.core.errors import UserError
+from autolect.core import bundle, files
+from autolect.core.errors import DamagedError, UserError
 from autolect.jobs.run import Summary
 from tests.pipeline.conftest import walk, write_corpus, write_labels
 
@@ -62,6 +63,15 @@ def test_no_altered_file_passes_for_whole(finished: Summary) -> None:
                 passed.append(path)
         path.write_bytes(whole[path])
     assert passed == []
+
+
+def test_a_damaged_bundle_is_refused_by_name_by_whoever_opens_it(finished: Summary) -> None:
+    for path in sorted((finished.folder / "finetuned").iterdir()):
+        before = path.read_bytes()
+        path.write_bytes(before[:-2])
+        with pytest.raises(DamagedError, match=re.escape(path.name)):
+            bundle.open_bundle(path.parent)
+        path.write_bytes(before)
 
 
 def test_a_run_makes_a_damaged_stage_again_and_says_so(finished: Summary) -> None:

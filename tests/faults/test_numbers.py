@@ -1,4 +1,4 @@
-"""A number that is not finite, born in any layer, forward or backward, is stopped before it reaches a weight."""
+"""A number that is not finite, from any layer, forward or backward, never reaches a weight."""
 
 from __future__ import annotations
 

@@ -49,12 +49,13 @@ def test_a_folder_is_durable_before_it_takes_its_place_and_its_place_before_the_
     folder = tmp_path / "folder"
     with files.saving(folder / "x", kind="thing") as beside:
         (beside / "a.txt").write_text("old")
-    work = """
-with files.saving(folder / "x", kind="thing") as beside:
-    (beside / "deep").mkdir()
-    (beside / "deep" / "a.txt").write_text("new")
-    (beside / "b.txt").write_text("new")
-"""
+
+    def work(place: Path) -> None:
+        with files.saving(place / "x", kind="thing") as beside:
+            (beside / "deep").mkdir()
+            (beside / "deep" / "a.txt").write_text("new")
+            (beside / "b.txt").write_text("new")
+
     traced = trace(strace, folder, "-y", "-e", f"trace={CALLS}", work=work)
     assert traced.status == 0, traced.told
     found = calls(traced.log)
@@ -85,7 +86,12 @@ def test_a_file_is_durable_before_it_takes_its_place_and_its_place_before_the_ca
     folder = tmp_path / "folder"
     files.save_json(folder / "y.json", "old")
     traced = trace(
-        strace, folder, "-y", "-e", f"trace={CALLS}", work='files.save_json(folder / "y.json", "new")'
+        strace,
+        folder,
+        "-y",
+        "-e",
+        f"trace={CALLS}",
+        work=lambda place: files.save_json(place / "y.json", "new"),
     )
     assert traced.status == 0, traced.told
     found = calls(traced.log)

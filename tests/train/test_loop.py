@@ -7,13 +7,14 @@ import errno
 import shutil
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from autolect.core import files
 from autolect.core.device import Device
@@ -252,20 +253,45 @@ def test_the_loop_does_not_wait_while_a_checkpoint_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began, go_on = threading.Event(), threading.Event()
+    written: list[dict[str, Tensor]] = []
 
-    def slow(*_: Any) -> None:
+    def slow(values: dict[str, Tensor], _path: Path) -> None:
         began.set()
         assert go_on.wait(timeout=30)
+        written.append({name: value.clone() for name, value in values.items()})
 
     monkeypatch.setattr(checkpoint, "save_file", slow)
     network = nn.Linear(1, 1)
     optimizer = torch.optim.AdamW(network.parameters())
+    before = network.weight.detach().clone()
     with contextlib.closing(checkpoint.Saver(tmp_path, network, seconds=1e-9, what="line")) as saver:
         saver.save(network, optimizer, best={}, facts={"key": "k", "step": 1})
         assert began.wait(timeout=30)
         assert not saver.due()
+        # The training goes on, and changes nothing in what is being written.
+        nn.init.constant_(network.weight, 7.0)
         go_on.set()
     assert files.verify(tmp_path / "checkpoint-0").facts["step"] == 1
+    assert torch.equal(written[0]["network.weight"], before)
+
+
+def test_each_checkpoint_is_whole_when_the_next_one_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work = threading.Lock()
+
+    def alone(*_: Any) -> None:
+        assert at_work.acquire(blocking=False)
+        time.sleep(0.01)
+        at_work.release()
+
+    monkeypatch.setattr(checkpoint, "save_file", alone)
+    network = nn.Linear(1, 1)
+    optimizer = torch.optim.AdamW(network.parameters())
+    with contextlib.closing(checkpoint.Saver(tmp_path, network, seconds=0, what="line")) as saver:
+        for step in range(5):
+            saver.save(network, optimizer, best={}, facts={"key": "k", "step": step})
+    assert sorted(files.verify(tmp_path / name).facts["step"] for name in CHECKPOINTS) == [3, 4]
 
 
 def test_a_disk_that_refuses_a_checkpoint_ends_the_run_with_the_reason(

@@ -254,7 +254,7 @@ class _Loop:
         except (MemoryError, RuntimeError) as error:
             if not _out_of_memory(error):
                 raise
-            raise self._no_memory(batch) from None
+            raise self._no_memory(batch) from error
         whole = functools.reduce(_sum, found)
         for value in self.goal.network.parameters():
             if value.grad is not None:

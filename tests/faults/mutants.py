@@ -1,0 +1,242 @@
+"""Does the suite bite? Faults are put into a copy of the source, one at a time; tests must fail on each.
+
+python tests/faults/mutants.py            # all of them: `make mutants`
+python tests/faults/mutants.py sync log   # those whose names contain one of these words
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "autolect"
+WORKERS = 2
+
+FILES, SLOTS, CHECKPOINT = "core/files.py", "core/slots.py", "train/checkpoint.py"
+LOOP, HISTORY, BATCHES = "train/loop.py", "train/history.py", "train/batches.py"
+ORDER, TRAIN, CORE = "tests/faults/test_order.py", "tests/train", "tests/core"
+DAMAGE, NUMBERS, WRITERS = (f"tests/faults/test_{name}.py" for name in ("damage", "numbers", "writers"))
+
+
+class Mutant(NamedTuple):
+    """A fault: in ``file`` the text ``old`` becomes ``new``; ``tests`` must notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS = (
+    Mutant("a file is not synced", FILES, "            _sync_file(path)\n", "", ORDER),
+    Mutant("the manifest is not synced", FILES, "    _sync_file(target)\n", "", ORDER),
+    Mutant(
+        "a folder inside is not synced",
+        FILES,
+        "            _sync_folder(path)\n",
+        "            pass\n",
+        ORDER,
+    ),
+    Mutant("the new folder is not synced", FILES, "    _sync_folder(folder)\n", "", ORDER),
+    Mutant("the rename is not synced", FILES, "    _sync_folder(folder.parent)\n", "", ORDER),
+    Mutant(
+        "rename before sync",
+        FILES,
+        "            _seal(beside, kind, facts)\n            _put_in_place(beside, folder)\n",
+        "            _put_in_place(beside, folder)\n            _seal(folder, kind, facts)\n",
+        ORDER,
+    ),
+    Mutant(
+        "manifest written first",
+        FILES,
+        "    files: dict[str, dict[str, Any]] = {}\n",
+        "    files: dict[str, dict[str, Any]] = {}\n    (folder / MANIFEST).write_text('early')\n",
+        ORDER,
+    ),
+    Mutant(
+        "the old is removed before the new is there",
+        FILES,
+        "        _exchange(beside, folder)\n",
+        "        shutil.rmtree(folder)\n        os.rename(beside, folder)\n",
+        ORDER,
+    ),
+    Mutant("one file is not synced", FILES, "                os.fsync(stream.fileno())\n", "", ORDER),
+    Mutant("the rename of one file is not synced", FILES, "        _sync_folder(path.parent)\n", "", ORDER),
+    Mutant("bytes are not compared", FILES, 'if sha256(path) != facts["sha256"]:', "if False:", DAMAGE),
+    Mutant("an altered manifest passes", FILES, "intact = digest == _digest(raw)", "intact = True", CORE),
+    Mutant("a foreign file passes", FILES, "in sorted(found - set(manifest.files)):", "in ():", CORE),
+    Mutant("two writers are let in", FILES, "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH", WRITERS),
+    Mutant("litter is left", FILES, "        shutil.rmtree(left)\n", "        pass\n", CORE),
+    Mutant(
+        "a full disk is called a bug",
+        FILES,
+        "    return int(found.group(1)) if found else 0\n",
+        "    return 0\n",
+        CORE,
+    ),
+    Mutant("the newer checkpoint is written over", SLOTS, "saving(min(", "saving(max(", TRAIN),
+    Mutant("the older checkpoint is used", SLOTS, '-int(one.facts["step"])', 'int(one.facts["step"])', TRAIN),
+    Mutant("a checkpoint of another run is used", SLOTS, 'if facts["key"] == key:', "if True:", TRAIN),
+    Mutant(
+        "optimizer not restored",
+        CHECKPOINT,
+        '    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})\n',
+        "",
+        TRAIN,
+    ),
+    Mutant("best weights not restored", CHECKPOINT, '(values, "best.")', '(values, "network.")', TRAIN),
+    Mutant("weights not copied before they change", CHECKPOINT, '.to("cpu", copy=True)', "", TRAIN),
+    Mutant("the last checkpoint is not waited for", CHECKPOINT, "            writing.result()\n", "", TRAIN),
+    Mutant(
+        "random state not restored",
+        LOOP,
+        "        torch.manual_seed(int(np.random.SeedSequence([self.seed, 3, step]).generate_state(1)[0]))\n",
+        "",
+        TRAIN,
+    ),
+    Mutant(
+        "noise drawn from the clock",
+        LOOP,
+        "        draw = np.random.default_rng([self.seed, 2, step])\n",
+        "        draw = np.random.default_rng()\n",
+        TRAIN,
+    ),
+    Mutant(
+        "sampler position off by one",
+        LOOP,
+        "        self.state = _State(**values)\n",
+        "        self.state = _State(**values)\n        self.state.step += 1\n",
+        TRAIN,
+    ),
+    Mutant(
+        "tokens seen are forgotten",
+        LOOP,
+        "        self.state = _State(**values)\n",
+        "        self.state = _State(**{**values, 'tokens': 0})\n",
+        TRAIN,
+    ),
+    Mutant(
+        "best score is forgotten",
+        LOOP,
+        "        self.state = _State(**values)\n",
+        "        del values['best']\n        self.state = _State(**values)\n",
+        TRAIN,
+    ),
+    Mutant(
+        "bad steps are forgotten",
+        LOOP,
+        "        self.state = _State(**values)\n",
+        "        self.state = _State(**{**values, 'bad_steps': 0})\n",
+        TRAIN,
+    ),
+    Mutant("looks are not told again", LOOP, "in state.looks:\n", "in ():\n", TRAIN),
+    Mutant("a signal saves nothing", LOOP, "        if asked.asked:\n", "        if False:\n", TRAIN),
+    Mutant("minutes are counted anew", LOOP, "        if state.step == 0:\n", "        if False:\n", TRAIN),
+    Mutant("gradient not checked", LOOP, " and bool(torch.isfinite(norm))", "", NUMBERS),
+    Mutant(
+        "loss not checked",
+        LOOP,
+        "if math.isfinite(mean) and bool(torch.isfinite(norm)):",
+        "if True:",
+        NUMBERS,
+    ),
+    Mutant("log not truncated", HISTORY, '            log.truncate(facts["log_bytes"])\n', "", TRAIN),
+    Mutant("log not compared", HISTORY, '"" if left == 0 and', '"" if True or', TRAIN),
+    Mutant(
+        "order of an epoch drawn from the clock",
+        BATCHES,
+        "default_rng([self.seed, 1, epoch])",
+        "default_rng()",
+        TRAIN,
+    ),
+    Mutant(
+        "late steps are walked to",
+        BATCHES,
+        "self.epoch(epoch)[place]",
+        "[self.epoch(e) for e in range(max(0, epoch - 99), epoch + 1)][-1][place]",
+        TRAIN,
+    ),
+    Mutant(
+        "a stage of other settings is kept",
+        "jobs/stages.py",
+        ' or manifest.facts.get("key") != key',
+        "",
+        "tests/pipeline",
+    ),
+    Mutant(
+        "a damaged stage is kept",
+        "jobs/stages.py",
+        "            files.verify(folder, kind=kind)\n",
+        "",
+        DAMAGE,
+    ),
+    Mutant(
+        "a damaged bundle is opened", "core/bundle.py", "    files.verify(folder, kind=KIND)\n", "", DAMAGE
+    ),
+    Mutant(
+        "a second signal waits too", "core/stop.py", "        if stop.asked:\n", "        if False:\n", TRAIN
+    ),
+)
+
+
+def noticed(mutant: Mutant) -> bool:
+    """Whether the tests fail on a copy of the source with the fault in it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch, "src", "autolect")
+        shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        path = copy / mutant.file
+        text = path.read_text(encoding="utf-8")
+        assert text.count(mutant.old) == 1, f"{mutant.name}: not once in {mutant.file}"
+        path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+        return fails(mutant.tests, source=copy.parent)
+
+
+def fails(tests: str, *, source: Path) -> bool:
+    """Whether tests fail on a source."""
+    words = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", tests]
+    settings = {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1", "AUTOLECT_DAMAGE": "300"}
+    with tempfile.TemporaryDirectory() as scratch:
+        done = subprocess.run(
+            [*words, "--basetemp", str(Path(scratch, "tests"))],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    # 1 is "tests failed"; anything else is no proof.
+    assert done.returncode in (0, 1), f"{tests}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.returncode == 1
+
+
+def main(words: list[str]) -> int:
+    """Try the mutants that were asked for; ends with 1 where one was not noticed."""
+    began = time.monotonic()
+    chosen = [mutant for mutant in MUTANTS if not words or any(word in mutant.name for word in words)]
+    with ThreadPoolExecutor(WORKERS) as workers:
+        paths = sorted({mutant.tests for mutant in chosen})
+        failing = workers.map(functools.partial(fails, source=SOURCE.parent), paths)
+        sick = [path for path, bad in zip(paths, failing, strict=True) if bad]
+        if sick:
+            print(f"these fail without any fault: {', '.join(sick)}")
+            return 1
+        found = list(zip(chosen, workers.map(noticed, chosen), strict=True))
+    for mutant, seen in found:
+        print(f"{'noticed' if seen else 'MISSED ':8} {mutant.name} ({mutant.file}, {mutant.tests})")
+    missed = sum(not seen for _, seen in found)
+    print(f"{len(found)} faults, {missed} missed, {time.monotonic() - began:.0f} s")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
