@@ -58,12 +58,15 @@ def store(count: int) -> TokenStore:
     """Random texts of equal length."""
     ids = np.random.default_rng(0).integers(8, VOCAB, size=count * LENGTH).astype(np.int32)
     numbers = np.arange(count)
-    return TokenStore(ids=ids, starts=numbers * LENGTH, lengths=np.full(count, LENGTH), documents=numbers)
+    marks = np.ones(count * LENGTH, dtype=np.uint8)
+    return TokenStore(
+        ids=ids, marks=marks, starts=numbers * LENGTH, lengths=np.full(count, LENGTH), documents=numbers
+    )
 
 
 def goal(size: dict[str, int]) -> Timed:
     """An autoencoder with its data."""
-    settings = recipe.from_table({"corpus": {"files": ["x"]}, "encoder": size, "decoder": size})
+    settings = recipe.from_table({"corpus": {"files": ["x"]}, "encoder": size})
     torch.manual_seed(0)
     model = Model(architecture_for(settings, vocab_size=VOCAB))
     objective = registry.load("objectives", "autoencode").build(settings.objective, vocab_size=VOCAB)

@@ -16,6 +16,7 @@ from autolect.core import recipe, registry
 from autolect.nn.losses import NO_TARGET
 from autolect.nn.model import Model, architecture_for
 from autolect.text.labelled import TextExample
+from autolect.text.noise import Texts
 from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
 
 PAGE = Path(__file__).resolve().parents[2] / "CONTRIBUTING.md"
@@ -50,6 +51,10 @@ def ids() -> np.ndarray[Any, Any]:
     return rows
 
 
+def texts() -> Texts:
+    return Texts(ids(), np.ones((4, 10), dtype=np.uint8))
+
+
 def test_the_shown_objective_hides_one_run_and_learns_with_the_shown_encoder() -> None:
     table = {
         "corpus": {"files": ["x"]},
@@ -60,7 +65,7 @@ def test_the_shown_objective_hides_one_run_and_learns_with_the_shown_encoder() -
     torch.manual_seed(0)
     model = Model(architecture_for(settings, vocab_size=40))
     objective = registry.load("objectives", "spans").build(settings.objective, vocab_size=40)
-    batch = objective.corrupt(ids(), np.random.default_rng(0))
+    batch = objective.corrupt(texts(), np.random.default_rng(0))
     for tokens, targets in zip(batch["tokens"].tolist(), batch["targets"].tolist(), strict=True):
         hidden = [place for place, target in enumerate(targets) if target != NO_TARGET]
         assert hidden == list(range(hidden[0], hidden[-1] + 1))

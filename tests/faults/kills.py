@@ -60,6 +60,8 @@ def scenarios(folder: Path) -> list[Scenario]:
     found = []
     kinds = [(o, e) for o in registry.names("objectives") for e in registry.names("encoders")]
     for number, (objective, encoder) in enumerate(kinds):
+        if "both" in registry.load("objectives", objective).build.PARTS and encoder != "transformer":
+            continue
         dtype = ("float32", "bfloat16")[number % 2]
         parts = (f"objective.kind={objective}", f"encoder.kind={encoder}", f"train.dtype={dtype}")
         found.append(Scenario(f"{objective}, {encoder}, {dtype}", "pretrain", (*common, *parts)))

@@ -96,7 +96,13 @@ MUTANTS = (
     ),
     Mutant("best weights not restored", CHECKPOINT, '(values, "best.")', '(values, "network.")', TRAIN),
     Mutant("weights not copied before they change", CHECKPOINT, '.to("cpu", copy=True)', "", TRAIN),
-    Mutant("the last checkpoint is not waited for", CHECKPOINT, "            writing.result()\n", "", TRAIN),
+    Mutant(
+        "the last checkpoint is not waited for",
+        CHECKPOINT,
+        "            self._cost += writing.result()\n",
+        "",
+        TRAIN,
+    ),
     Mutant(
         "random state not restored",
         LOOP,

@@ -52,7 +52,10 @@ def store(count: int) -> TokenStore:
     draw = np.random.default_rng(0)
     lengths = np.full(count, 6)
     ids = draw.integers(8, 30, size=6 * count).astype(np.int32)
-    return TokenStore(ids=ids, starts=np.arange(count) * 6, lengths=lengths, documents=np.arange(count))
+    marks = np.ones(6 * count, dtype=np.uint8)
+    return TokenStore(
+        ids=ids, marks=marks, starts=np.arange(count) * 6, lengths=lengths, documents=np.arange(count)
+    )
 
 
 def goal(encoder: str) -> Named:

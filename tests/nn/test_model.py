@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from autolect.core import recipe
-from autolect.core.errors import DamagedError
+from autolect.core.errors import DamagedError, UserError
 from autolect.nn import weights
-from autolect.nn.model import EMBEDDING_STD, Model, architecture_for, start_from_vectors
-from autolect.nn.writing import write
+from autolect.nn.model import EMBEDDING_STD, Model, architecture_for, architecture_from, start_from_vectors
+from autolect.nn.writing import _choose, write
 
 
 def model(objective: str = "autoencode", decoder: str = "transformer") -> Model:
@@ -40,10 +40,10 @@ def test_vectors_arrive_in_encoder_decoder_and_output_at_the_right_spread() -> N
     torch.testing.assert_close(rows[7], random_rows[7])
     tokens = torch.tensor([[2, 9, 3]])
     keep = torch.ones(1, 3, dtype=torch.bool)
-    before = network.decode(tokens, keep, torch.zeros(1, 16))
+    before = network.decode(tokens, keep, torch.zeros(1, 1, 16))
     with torch.no_grad():
         network.embedding.weight[9] += 1.0
-    assert not torch.allclose(network.decode(tokens, keep, torch.zeros(1, 16)), before)
+    assert not torch.allclose(network.decode(tokens, keep, torch.zeros(1, 1, 16)), before)
     assert network.scores(torch.randn(2, 16)).shape == (2, 30)
 
 
@@ -79,11 +79,12 @@ def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
 def test_writing_greedily_takes_the_likeliest_token_each_time(decoder: str) -> None:
     network = model(decoder=decoder)
     latent = torch.randn(1, 16, generator=torch.Generator().manual_seed(3))
-    new = write(network, begin=torch.tensor([2]), stop=3, length=6, latent=latent)[0]
+    memory = network.memory(latent)
+    new = write(network, begin=torch.tensor([2]), stop=3, length=6, memory=memory)[0]
     ids = [2]
     for token in new:
         tokens = torch.tensor([ids])
-        states = network.decode(tokens, torch.ones_like(tokens, dtype=torch.bool), latent)
+        states = network.decode(tokens, torch.ones_like(tokens, dtype=torch.bool), memory)
         assert int(network.scores(states[0, -1]).argmax()) == token
         ids.append(token)
 
@@ -94,9 +95,49 @@ def test_writing_is_repeatable_by_its_seed_and_never_uses_forbidden_ids() -> Non
 
     def text(seed: int) -> list[int]:
         return write(
-            network, begin=begin, stop=3, length=20, latent=None, temperature=1.0, seed=seed, never=never
+            network, begin=begin, stop=3, length=20, memory=None, temperature=1.0, seed=seed, never=never
         )[0]
 
     assert text(1) == text(1)
     assert any(text(1) != text(seed) for seed in range(2, 6))
     assert not set(text(1)) & {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("settings", "allowed"), [({"top_k": 2}, {0, 3}), ({"top_p": 0.6}, {0, 3}), ({}, {0, 1, 2, 3})]
+)
+def test_drawing_among_the_likeliest_leaves_the_others_out(
+    settings: dict[str, float], allowed: set[int]
+) -> None:
+    scores = torch.tensor([[0.5, 0.1, 0.1, 0.3]]).log().expand(400, 4)
+    chance = torch.Generator().manual_seed(0)
+    drawn = _choose(scores, chance, **{"temperature": 1.0, "top_k": 0, "top_p": 1.0, **settings})  # type: ignore[arg-type]
+    assert set(drawn.tolist()) == allowed
+
+
+def test_a_stack_that_goes_both_ways_guesses_a_token_one_place_before_it() -> None:
+    network = model("hybrid")
+    tokens = torch.tensor([[2, 9, 4, 10, 3]])
+    keep = torch.ones_like(tokens, dtype=torch.bool)
+    whole = network.continue_(tokens, keep, both=True)
+    torch.testing.assert_close(network.guesses(tokens, keep)[:, 1:], whole[:, :-1])
+    changed = tokens.clone()
+    changed[0, 3] = 11
+    assert not torch.allclose(network.guesses(changed, keep)[0, 2], whole[0, 1])
+    torch.testing.assert_close(
+        network.continue_(changed, keep)[0, :3], network.continue_(tokens, keep)[0, :3]
+    )
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_a_recurrent_stack_cannot_go_both_ways_with_the_same_weights(part: str) -> None:
+    table = {"corpus": {"files": ["x"]}, "objective": {"kind": "hybrid"}, part: {"kind": "gru"}}
+    with pytest.raises(UserError, match=rf"{part}\.kind: gru reads one way"):
+        architecture_for(recipe.from_table(table), vocab_size=30)
+
+
+def test_a_bundle_of_before_there_was_a_choice_still_says_what_it_can() -> None:
+    plain = model().architecture.plain()
+    for key in ("both", "states", "fill"):
+        del plain[key]
+    assert architecture_from(plain) == model().architecture

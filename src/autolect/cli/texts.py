@@ -86,12 +86,23 @@ def generate(
         float,
         typer.Option("--temperature", min=0, help="0 takes the likeliest token; higher is more varied."),
     ] = 0.8,
+    top_k: Annotated[
+        int, typer.Option("--top-k", min=0, help="Draw among so many likeliest tokens; 0 is all.")
+    ] = 0,
+    top_p: Annotated[
+        float,
+        typer.Option(
+            "--top-p", min=0.0, max=1.0, help="Draw among those that have this probability together."
+        ),
+    ] = 1.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same text.")] = 0,
 ) -> None:
     """Carry each text on."""
 
     def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
-        found = lect.generate(texts, length=length, temperature=temperature, seed=seed)
+        found = lect.generate(
+            texts, length=length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+        )
         return [
             Shown(facts={"text": one, "generated": more}, lines=[show.safe(more)])
             for one, more in zip(texts, found, strict=True)

@@ -18,6 +18,7 @@ from autolect.jobs.stages import Run, section
 from autolect.text import language, readers, split
 from autolect.text.clean import Cleaner
 from autolect.text.dedup import Deduplicator
+from autolect.text.marks import token_marks
 from autolect.text.shards import TokenWriter
 from autolect.text.tokenizer import Tokenizer
 from autolect.text.tokenizer import train as train_tokenizer
@@ -64,7 +65,7 @@ def tokenize(run: Run, corpus: Path) -> Path:
         tokenizer.save(folder)
         figures: dict[str, Any] = {"kind": config.kind, "vocab_size": len(tokenizer)}
         for name in split.NAMES:
-            figures[name] = _write_tokens(folder, name, corpus, tokenizer)
+            figures[name] = _write_tokens(folder, name, corpus, tokenizer, language=known)
         facts["vocab_size"] = len(tokenizer)
         files.save_json(folder / "tokens.json", figures)
 
@@ -175,12 +176,14 @@ class _Corpus:
         }
 
 
-def _write_tokens(folder: Path, name: str, corpus: Path, tokenizer: Tokenizer) -> dict[str, Any]:
+def _write_tokens(
+    folder: Path, name: str, corpus: Path, tokenizer: Tokenizer, *, language: str
+) -> dict[str, Any]:
     writer = TokenWriter(folder, name)
     unknown, texts = 0.0, documents(corpus, name)
     while some := list(islice(texts, BATCH)):
-        for encoding in tokenizer.encode_batch(some):
-            writer.add(encoding.ids)
+        for text, encoding in zip(some, tokenizer.encode_batch(some), strict=True):
+            writer.add(encoding.ids, token_marks(text, encoding.offsets, language=language))
             unknown += tokenizer.unknown_rate(encoding.ids) * len(encoding.ids)
     writer.close()
     total = writer.num_tokens

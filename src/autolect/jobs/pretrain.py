@@ -24,7 +24,7 @@ from autolect.jobs.stages import Run, section
 from autolect.jobs.vectors import token_matrix
 from autolect.nn import weights
 from autolect.nn.model import Model, architecture_for, start_from_vectors
-from autolect.text.noise import padded
+from autolect.text.noise import Texts, rows_of
 from autolect.text.shards import TokenStore, open_store
 from autolect.text.tokenizer import Tokenizer
 from autolect.train import history
@@ -51,7 +51,7 @@ class PretrainGoal:
 
     def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:
         """Rows of the train split, noisy."""
-        corrupted: Tensors = self.objective.corrupt(_rows(self._train, rows, length), draw)
+        corrupted: Tensors = self.objective.corrupt(_texts(self._train, rows, length), draw)
         return corrupted
 
     def loss(self, batch: Tensors) -> Loss:
@@ -72,7 +72,7 @@ class PretrainGoal:
         with torch.no_grad(), device.computing():
             for number, batch in enumerate(batches):
                 draw = np.random.default_rng([zlib.crc32(b"measure"), number])
-                noisy = self.objective.corrupt(_rows(store, batch.rows, batch.length), draw)
+                noisy = self.objective.corrupt(_texts(store, batch.rows, batch.length), draw)
                 loss = self.loss(on(noisy, device))
                 for name, (total, count) in {"loss": (loss.total, loss.targets), **loss.parts}.items():
                     seen = sums.setdefault(name, [0.0, 0.0])
@@ -190,5 +190,5 @@ def write_info(folder: Path, info: BundleInfo) -> None:
     files.save_file(folder / bundle.CARD, bundle.card(info))
 
 
-def _rows(store: TokenStore, rows: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    return padded([store.sequence(int(row)) for row in rows], length)
+def _texts(store: TokenStore, rows: NDArray[np.int64], length: int) -> Texts:
+    return rows_of([store.sequence(row) for row in rows], [store.marks_of(row) for row in rows], length)

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,11 +69,11 @@ class Lect:
         """What this bundle can do, by its parts."""
         able = {"encode"}
         architecture = self._model.architecture
-        if not architecture.causal:
+        if architecture.fill:
             able.add("fill")
         if self._model.decoder is not None:
             able.add("generate")
-            if self._model.bottleneck is not None:
+            if self._model.bottleneck is not None or architecture.states:
                 able.add("reconstruct")
         if self.info.task is not None:
             able.add(self.info.task.kind)
@@ -122,26 +123,38 @@ class Lect:
         return [self._fill(text, count) for text in texts]
 
     def reconstruct(self, texts: Sequence[str]) -> list[str]:
-        """Each text, written again from its latent alone."""
+        """Each text, written again from its latent alone, or from all of its states (see the objective)."""
         self._need("reconstruct")
         found = []
-        for text, latent in zip(texts, self._latents(texts), strict=True):
+        for text in texts:
             room = min(self.max_tokens, 2 * self.count_tokens([text])[0] + 8)
-            ids = self._write(torch.tensor([BOS]), room, latent[None])
+            ids = self._write(torch.tensor([BOS]), room, self._memory(text))
             found.append(self.reader.tokenizer.decode(ids))
         return found
 
     def generate(
-        self, texts: Sequence[str], *, length: int = 40, temperature: float = 0.8, seed: int = 0
+        self,
+        texts: Sequence[str],
+        *,
+        length: int = 40,
+        temperature: float = 0.8,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
     ) -> list[str]:
-        """Each text continued by up to ``length`` tokens; temperature 0 is greedy."""
+        """Each text continued by up to ``length`` tokens; temperature 0 is greedy.
+
+        top_k, top_p: draw among so many likeliest tokens, or among those that have this probability together.
+        """
         self._need("generate")
         found = []
         for text in texts:
             ids = self.reader.read([text])[0].ids[: max(0, self.max_tokens - length)]
-            latent = self._latents([text]) if "reconstruct" in self.abilities else None
+            memory = self._memory(text) if "reconstruct" in self.abilities else None
             begin = torch.tensor([BOS, *ids.tolist()])
-            new = self._write(begin, length, latent, temperature=temperature, seed=seed)
+            new = self._write(
+                begin, length, memory, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+            )
             found.append(self.reader.tokenizer.decode([*ids.tolist(), *new]))
         return found
 
@@ -186,12 +199,21 @@ class Lect:
         return torch.cat(rows) if rows else found
 
     @torch.inference_mode()
+    def _memory(self, text: str) -> torch.Tensor:
+        """What the decoder attends to when it writes a text again (1,S,D)."""
+        if self._model.bottleneck is not None:
+            return self._model.memory(self._latents([text]).to(self.device.place))
+        ids = self.reader.read([text])[0].ids[: self.max_tokens]
+        tokens = torch.from_numpy(padded([ids], len(ids) + 2)).to(self.device.place)
+        return self._model.encode(tokens, torch.ones_like(tokens, dtype=torch.bool))
+
+    @torch.inference_mode()
     def _fill(self, text: str, count: int) -> tuple[Gap, ...]:
         if GAP not in text:
             raise UserError(f"there is no {GAP} to fill", where=repr(text[:40]), fix=f"write {GAP} in it")
         ids = self._with_gaps(text)[: self.max_tokens]
         tokens = torch.from_numpy(padded([ids], len(ids) + 2))
-        states = self._model.encode(tokens, torch.ones_like(tokens, dtype=torch.bool))[0]
+        states = self._model.guesses(tokens, torch.ones_like(tokens, dtype=torch.bool))[0]
         scores = self._model.scores(states[tokens[0] == MASK]).float()
         scores[:, self._unseen] = -torch.inf
         best = scores.softmax(dim=-1).topk(min(count, scores.shape[1] - len(self._unseen)))
@@ -224,10 +246,8 @@ class Lect:
         self,
         begin: torch.Tensor,
         length: int,
-        latent: torch.Tensor | None,
-        *,
-        temperature: float = 0.0,
-        seed: int = 0,
+        memory: torch.Tensor | None,
+        **chance: Any,
     ) -> list[int]:
         never = torch.tensor([special for special in range(NUM_SPECIAL) if special != EOS])
         return write(
@@ -235,10 +255,9 @@ class Lect:
             begin=begin,
             stop=EOS,
             length=length,
-            latent=latent,
-            temperature=temperature,
-            seed=seed,
+            memory=memory,
             never=never,
+            **chance,
         )[0]
 
     def _need(self, ability: str) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from autolect.core import registry
 from autolect.core.config import Section
+from autolect.core.errors import UserError
 from autolect.core.recipe import BottleneckConfig, Recipe
 from autolect.nn.bottleneck import Bottleneck, mean_of
 from autolect.nn.norm import make_norm
@@ -30,6 +31,12 @@ class Architecture:
     bottleneck: BottleneckConfig | None
     causal: bool
     """The encoder runs left to right and the decoder continues it: one stack, as GPT-2."""
+    both: bool = False
+    """That one stack can also read both ways (GPT-BERT)."""
+    states: bool = False
+    """The decoder attends to all states of the encoder, not to a latent (BART)."""
+    fill: bool = True
+    """It was taught to guess hidden tokens."""
 
     @property
     def width(self) -> int:
@@ -45,6 +52,9 @@ class Architecture:
             "decoder": self.decoder.model_dump(mode="json") if self.decoder else None,
             "bottleneck": self.bottleneck.model_dump(mode="json") if self.bottleneck else None,
             "causal": self.causal,
+            "both": self.both,
+            "states": self.states,
+            "fill": self.fill,
         }
 
 
@@ -65,19 +75,42 @@ def architecture_from(plain: dict[str, Any]) -> Architecture:
         decoder=section("decoders", plain["decoder"]),
         bottleneck=None if bottleneck is None else BottleneckConfig.model_validate(bottleneck),
         causal=plain["causal"],
+        # Bundles of before there was a choice do not name these.
+        both=plain.get("both", False),
+        states=plain.get("states", False),
+        fill=plain.get("fill", not plain["causal"]),
     )
 
 
 def architecture_for(recipe: Recipe, *, vocab_size: int) -> Architecture:
-    """What a recipe asks for; its objective decides which parts are built."""
-    parts = registry.load("objectives", recipe.objective.kind).build.PARTS  # type: ignore[attr-defined]
+    """What a recipe asks for; its objective decides which parts are built. UserError where they cannot be."""
+    objective: str = recipe.objective.kind  # type: ignore[attr-defined]
+    parts = registry.load("objectives", objective).build.PARTS
+    if "both" in parts:
+        _refuse_one_way(recipe, objective)
     return Architecture(
         vocab_size=vocab_size,
         encoder=recipe.encoder,
         decoder=recipe.decoder if "decoder" in parts else None,
         bottleneck=recipe.bottleneck if "bottleneck" in parts else None,
         causal="causal" in parts,
+        both="both" in parts,
+        states="states" in parts,
+        fill="fill" in parts,
     )
+
+
+def _refuse_one_way(recipe: Recipe, objective: str) -> None:
+    """A stack that goes both ways and one way with the same weights must be able to look back only."""
+    for group, section in (("encoders", recipe.encoder), ("decoders", recipe.decoder)):
+        kind: str = section.kind  # type: ignore[attr-defined]
+        if not getattr(registry.load(group, kind).build, "BOTH", False):
+            name = group.removesuffix("s")
+            raise UserError(
+                f"{kind} reads one way or both ways, and {objective} needs both with the same weights",
+                where=f"{name}.kind",
+                fix=f"set {name}.kind = 'transformer', or another objective",
+            )
 
 
 class Model(nn.Module):
@@ -100,16 +133,26 @@ class Model(nn.Module):
         self.decoder = None
         if decoder is not None:
             build = registry.load("decoders", decoder.kind).build  # type: ignore[attr-defined]
-            self.decoder = build(decoder, width=width, memory=bottleneck is not None)
+            memory = bottleneck is not None or architecture.states
+            self.decoder = build(decoder, width=width, memory=memory)
         self.guess_norm = make_norm("rms", width)
         self.guess = nn.Linear(width, width, bias=False)
         nn.init.eye_(self.guess.weight)
         self.output_bias = nn.Parameter(torch.zeros(architecture.vocab_size))
 
     def encode(self, tokens: Tensor, keep: Tensor) -> Tensor:
-        """tokens, keep -> states of the encoder."""
-        states: Tensor = self.encoder(self.embedding(tokens), keep)
+        """tokens, keep -> states of the encoder, which looks both ways if it can."""
+        ways = {"both": True} if self.architecture.both else {}
+        states: Tensor = self.encoder(self.embedding(tokens), keep, **ways)
         return states
+
+    def guesses(self, tokens: Tensor, keep: Tensor) -> Tensor:
+        """States whose scores are those of the token at each place, hidden or not."""
+        if not self.architecture.both:
+            return self.encode(tokens, keep)
+        # A stack that also writes guesses a token one place before it; nothing stands before the first.
+        states = self.continue_(tokens, keep, both=True)
+        return torch.cat([states[:, :1], states[:, :-1]], dim=1)
 
     def latent(self, states: Tensor, keep: Tensor) -> Tensor:
         """States -> latent; the mean of the states where the network has no bottleneck."""
@@ -123,17 +166,24 @@ class Model(nn.Module):
         rows = self.embedding.weight
         return nn.functional.linear(self.guess(self.guess_norm(states)), rows, self.output_bias)
 
-    def decode(self, tokens: Tensor, keep: Tensor, latent: Tensor) -> Tensor:
-        """Decoder inputs (B,T) and latent (B,K) -> states that predict the token after each."""
-        assert self.decoder is not None
+    def memory(self, latent: Tensor) -> Tensor:
+        """Latent (B,K) -> what the decoder attends to (B,1,D)."""
         assert self.bottleneck is not None
-        states: Tensor = self.decoder(self.embedding(tokens), keep, self.bottleneck.memory(latent))
+        return self.bottleneck.memory(latent)
+
+    def decode(
+        self, tokens: Tensor, keep: Tensor, memory: Tensor, memory_keep: Tensor | None = None
+    ) -> Tensor:
+        """Decoder inputs (B,T), memory (B,S,D), memory_keep (B,S) -> states that predict the next token."""
+        assert self.decoder is not None
+        states: Tensor = self.decoder(self.embedding(tokens), keep, memory, memory_keep)
         return states
 
-    def continue_(self, tokens: Tensor, keep: Tensor) -> Tensor:
-        """A left-to-right network's states that predict the token after each."""
-        states: Tensor = self.encode(tokens, keep)
-        return states if self.decoder is None else self.decoder(states, keep)
+    def continue_(self, tokens: Tensor, keep: Tensor, *, both: bool = False) -> Tensor:
+        """A left-to-right network's states that predict the next token; ``both``: it looks both ways."""
+        ways = {"both": True} if both else {}
+        states: Tensor = self.encoder(self.embedding(tokens), keep, **ways)
+        return states if self.decoder is None else self.decoder(states, keep, **ways)
 
     def num_parameters(self) -> int:
         """All weights, the tied rows counted once."""

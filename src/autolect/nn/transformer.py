@@ -166,10 +166,15 @@ class Stack(nn.Module):
         keep: Tensor,
         memory: Tensor | None = None,
         memory_keep: Tensor | None = None,
+        *,
+        both: bool = False,
     ) -> Tensor:
-        """X (B,T,D), keep (B,T), memory (B,S,D), memory_keep (B,S) -> (B,T,D), zero where not keep."""
+        """X (B,T,D), keep (B,T), memory (B,S,D), memory_keep (B,S) -> (B,T,D), zero where not keep.
+
+        both: a left-to-right stack looks both ways for once.
+        """
         bias = keep_bias(keep, x.dtype)
-        if self.causal:
+        if self.causal and not both:
             bias = torch.minimum(bias, causal_bias(x.shape[1], x.dtype, x.device))
         memory_bias = None if memory_keep is None else keep_bias(memory_keep, x.dtype)
         x = self._enter(x, position=0)

@@ -17,7 +17,7 @@ from autolect.core.config import Section
 from autolect.core.goal import Loss, Tensors
 from autolect.nn.losses import NO_TARGET, tensors, token_loss
 from autolect.nn.model import Model
-from autolect.text.noise import Ids, choose, hide
+from autolect.text.noise import Texts, Unit, choose, groups, hide
 from autolect.text.tokenizer import MASK, PAD
 
 
@@ -27,6 +27,10 @@ class AutoencodeConfig(Section):
     kind: Literal["autoencode"] = "autoencode"
     share: float = Field(default=0.2, gt=0, lt=1)
     """Share of the tokens that are hidden from the encoder."""
+    unit: Unit = "token"
+    """What is hidden whole: a token, a word of the language, or a span of about three words."""
+    swap: bool = True
+    """Of what is hidden 10 % becomes a random token and 10 % stays (Devlin 2019); else all is [MASK]."""
     decoder_share: float = Field(default=0.5, ge=0, lt=1)
     """Share of its inputs that the decoder does not see, so that it must ask the latent."""
 
@@ -34,20 +38,22 @@ class AutoencodeConfig(Section):
 class Autoencode:
     """TSDAE (Wang 2021, arXiv:2104.06979) with the encoder loss of RetroMAE (Xiao 2022, arXiv:2205.12035)."""
 
-    PARTS: ClassVar[frozenset[str]] = frozenset({"decoder", "bottleneck"})
+    PARTS: ClassVar[frozenset[str]] = frozenset({"decoder", "bottleneck", "fill"})
 
     def __init__(self, config: AutoencodeConfig, *, vocab_size: int) -> None:
         self.config, self.vocab_size = config, vocab_size
 
-    def corrupt(self, ids: Ids, draw: np.random.Generator) -> Tensors:
-        """Ids (B,T) -> tokens, keep, targets (B,T) and inputs, inputs_keep, following (B,T-1)."""
-        chosen = choose(ids, self.config.share, draw)
+    def corrupt(self, texts: Texts, draw: np.random.Generator) -> Tensors:
+        """Texts (B,T) -> tokens, keep, targets (B,T) and inputs, inputs_keep, following (B,T-1)."""
+        ids, config = texts.ids, self.config
+        chosen = choose(texts, config.share, draw, units=groups(texts, draw, unit=config.unit))
         inputs, following = ids[:, :-1], ids[:, 1:]
+        unseen = choose(texts, config.decoder_share, draw)[:, :-1]
         return tensors(
-            tokens=hide(ids, chosen, draw, vocab_size=self.vocab_size),
+            tokens=hide(ids, chosen, draw, vocab_size=self.vocab_size, swap=config.swap),
             keep=ids != PAD,
             targets=np.where(chosen, ids, NO_TARGET),
-            inputs=np.where(choose(inputs, self.config.decoder_share, draw), MASK, inputs),
+            inputs=np.where(unseen, MASK, inputs),
             inputs_keep=inputs != PAD,
             following=np.where(following == PAD, NO_TARGET, following),
         )
@@ -56,8 +62,8 @@ class Autoencode:
         """The two sums together, each counted by its own targets."""
         states = model.encode(batch["tokens"], batch["keep"])
         hidden, num_hidden = token_loss(model, states, batch["targets"])
-        latent = model.latent(states, batch["keep"])
-        decoded = model.decode(batch["inputs"], batch["inputs_keep"], latent)
+        memory = model.memory(model.latent(states, batch["keep"]))
+        decoded = model.decode(batch["inputs"], batch["inputs_keep"], memory)
         whole, num_whole = token_loss(model, decoded, batch["following"])
         return Loss(
             hidden + whole,

@@ -14,7 +14,7 @@ from autolect.core.config import Section
 from autolect.core.goal import Loss, Tensors
 from autolect.nn.losses import NO_TARGET, tensors, token_loss
 from autolect.nn.model import Model
-from autolect.text.noise import Ids
+from autolect.text.noise import Texts
 from autolect.text.tokenizer import PAD
 
 
@@ -32,10 +32,10 @@ class Causal:
     def __init__(self, config: CausalConfig, *, vocab_size: int) -> None:
         self.config, self.vocab_size = config, vocab_size
 
-    def corrupt(self, ids: Ids, draw: np.random.Generator) -> Tensors:
-        """Ids (B,T) -> tokens, keep, targets (B,T-1 each)."""
+    def corrupt(self, texts: Texts, draw: np.random.Generator) -> Tensors:
+        """Texts (B,T) -> tokens, keep, targets (B,T-1 each)."""
         del draw
-        tokens, following = np.ascontiguousarray(ids[:, :-1]), ids[:, 1:]
+        tokens, following = np.ascontiguousarray(texts.ids[:, :-1]), texts.ids[:, 1:]
         return tensors(
             tokens=tokens, keep=tokens != PAD, targets=np.where(following == PAD, NO_TARGET, following)
         )

@@ -1,15 +1,55 @@
-"""Rows of token ids for a network, and which of their tokens are hidden."""
+"""Rows of token ids for a network, and the noise that objectives put on them.
+
+Noise falls on tokens, on words of the language, or on runs of words; never on a special token.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autolect.text.shards import SENTENCE, WORD, Marks
 from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
 
 Ids = NDArray[np.int64]
+Chosen = NDArray[np.bool_]
+Unit = Literal["token", "word", "span"]
+"""What is hidden whole: a token, a word, a run of words."""
+SPAN = 3.0
+"""Words of a span, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A batch of texts: ids (B,T) as [BOS] ... [EOS] [PAD] ..., and the marks of their tokens (B,T)."""
+
+    ids: Ids
+    marks: Marks
+
+    @property
+    def ordinary(self) -> Chosen:
+        """Where there is a token of a text (B,T)."""
+        return self.ids >= NUM_SPECIAL
+
+    def words(self) -> Ids:
+        """The number of each token's word within its row, from 0 (B,T)."""
+        return _numbers((self.marks & WORD) > 0, self.ordinary)
+
+    def sentences(self) -> Ids:
+        """The number of each token's sentence within its row, from 0 (B,T)."""
+        return _numbers((self.marks & SENTENCE) > 0, self.ordinary)
+
+
+def rows_of(sequences: Sequence[NDArray[np.int32]], marks: Sequence[Marks], length: int) -> Texts:
+    """Sequences of ids and of their marks -> texts, padded to ``length``."""
+    placed = np.zeros((len(marks), length), dtype=np.uint8)
+    for row, one in enumerate(marks):
+        placed[row, 1 : 1 + len(one)] = one
+    return Texts(padded(sequences, length), placed)
 
 
 def padded(sequences: Sequence[NDArray[np.int32]], length: int) -> Ids:
@@ -23,19 +63,99 @@ def padded(sequences: Sequence[NDArray[np.int32]], length: int) -> Ids:
     return ids
 
 
-def choose(ids: Ids, share: float, draw: np.random.Generator) -> NDArray[np.bool_]:
-    """A share of each row's ordinary tokens, at least one where there is any; never a special one."""
-    ordinary = ids >= NUM_SPECIAL
-    rank = np.where(ordinary, draw.random(ids.shape), 2.0).argsort(axis=1).argsort(axis=1)
-    wanted = np.maximum(np.rint(share * ordinary.sum(axis=1)), 1 if share > 0 else 0)
-    chosen: NDArray[np.bool_] = (rank < wanted[:, None]) & ordinary
-    return chosen
+def choose(texts: Texts, share: float, draw: np.random.Generator, *, units: Ids | None = None) -> Chosen:
+    """A share of each row's ordinary tokens, at least one where there is any; never a special one.
+
+    With ``units`` (B,T), see `groups`, whole units are chosen, and the share is met on average: the last unit
+    that reaches beyond it is in or out by chance, so that a short row may have none.
+    """
+    ordinary = texts.ordinary
+    count = ordinary.sum(axis=1)
+    if units is None:
+        rank = np.where(ordinary, draw.random(ordinary.shape), 2.0).argsort(axis=1).argsort(axis=1)
+        wanted = np.maximum(np.rint(share * count), 1 if share > 0 else 0)
+        chosen: Chosen = (rank < wanted[:, None]) & ordinary
+        return chosen
+    rows = np.broadcast_to(np.arange(len(units))[:, None], units.shape)[ordinary]
+    size = np.zeros((len(units), int(units.max(initial=0)) + 1))
+    np.add.at(size, (rows, units[ordinary]), 1.0)
+    order = draw.random(size.shape).argsort(axis=1)
+    ahead = np.take_along_axis(size, order, axis=1).cumsum(axis=1)
+    end = np.empty_like(ahead)
+    np.put_along_axis(end, order, ahead, axis=1)
+    reached = end - draw.random((len(units), 1)) * size <= share * count[:, None]
+    return np.take_along_axis(reached, units, axis=1) & ordinary
 
 
-def hide(ids: Ids, chosen: NDArray[np.bool_], draw: np.random.Generator, *, vocab_size: int) -> Ids:
-    """80 % of the chosen tokens become [MASK], 10 % a random token, 10 % stay (Devlin 2019)."""
-    hidden, kind = ids.copy(), draw.random(ids.shape)
+def groups(texts: Texts, draw: np.random.Generator, *, unit: Unit) -> Ids | None:
+    """The number of each token's word or span within its row (B,T); None where each token stands alone."""
+    if unit == "token":
+        return None
+    return texts.words() if unit == "word" else spans(texts, draw, mean=SPAN)
+
+
+def spans(texts: Texts, draw: np.random.Generator, *, mean: float) -> Ids:
+    """The number of each token's span within its row (B,T): a run of max(1, Poisson(mean)) words."""
+    words = texts.words()
+    count = int(words.max(initial=0)) + 1
+    ends = np.maximum(1, draw.poisson(mean, (len(words), count))).cumsum(axis=1)
+    begins = np.zeros((len(words), count), dtype=np.int64)
+    row, end = np.nonzero(ends < count)
+    begins[row, ends[row, end]] = 1
+    return np.take_along_axis(begins.cumsum(axis=1), words, axis=1)
+
+
+def hide(ids: Ids, chosen: Chosen, draw: np.random.Generator, *, vocab_size: int, swap: bool = True) -> Ids:
+    """80 % of the chosen become [MASK], 10 % a random token, 10 % stay (Devlin 2019); or all [MASK]."""
+    hidden = ids.copy()
+    if not swap:
+        hidden[chosen] = MASK
+        return hidden
+    kind = draw.random(ids.shape)
     hidden[chosen & (kind < 0.8)] = MASK
     swapped = chosen & (kind >= 0.8) & (kind < 0.9)
     hidden[swapped] = draw.integers(NUM_SPECIAL, vocab_size, size=int(swapped.sum()))
     return hidden
+
+
+def infill(ids: Ids, chosen: Chosen, units: Ids, gone: Chosen) -> Ids:
+    """Each run of chosen tokens of one unit becomes a single [MASK], what is gone leaves no trace.
+
+    Rows close up and end in [PAD].
+    """
+    gone = gone.copy()
+    gone[:, 1:] |= chosen[:, 1:] & chosen[:, :-1] & (units[:, 1:] == units[:, :-1])
+    order = gone.argsort(axis=1, kind="stable")
+    return np.take_along_axis(np.where(gone, PAD, np.where(chosen, MASK, ids)), order, axis=1)
+
+
+def permute(texts: Texts, draw: np.random.Generator) -> Texts:
+    """The sentences of each row in another order."""
+    ordinary, sentences = texts.ordinary, texts.sentences()
+    ranks = draw.random((len(sentences), int(sentences.max(initial=0)) + 1))
+    place = np.arange(sentences.shape[1])[None, :]
+    # [BOS] stays first; [EOS] and [PAD] stay last, as they are.
+    rank = np.where(ordinary, np.take_along_axis(ranks, sentences, axis=1), np.where(place == 0, -1.0, 2.0))
+    return _reordered(texts, rank.argsort(axis=1, kind="stable"))
+
+
+def rotate(texts: Texts, draw: np.random.Generator) -> Texts:
+    """Each row begins at another of its tokens, and its beginning follows its end."""
+    ordinary = texts.ordinary
+    size = np.maximum(ordinary.sum(axis=1, keepdims=True), 1)
+    shift = draw.integers(0, size)
+    place = np.broadcast_to(np.arange(ordinary.shape[1]), ordinary.shape)
+    order = np.where(ordinary, 1 + (place - 1 + shift) % size, place)
+    return _reordered(texts, order)
+
+
+def _reordered(texts: Texts, order: Ids) -> Texts:
+    return Texts(np.take_along_axis(texts.ids, order, axis=1), np.take_along_axis(texts.marks, order, axis=1))
+
+
+def _numbers(begins: Chosen, ordinary: Chosen) -> Ids:
+    """A row's first token begins something, whether it is marked or not."""
+    counted = (begins & ordinary).cumsum(axis=1)
+    first = np.take_along_axis(counted, ordinary.argmax(axis=1)[:, None], axis=1)
+    numbers: Ids = np.maximum(counted - first, 0)
+    return numbers

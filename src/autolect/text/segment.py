@@ -53,6 +53,11 @@ def words(text: str, *, language: str) -> list[Span]:
     return found
 
 
+def sentences(text: str) -> list[int]:
+    """Where sentences begin: after a full stop (in most scripts with a blank behind), and after a line."""
+    return [0, *(match.end() for match in _ends_pattern().finditer(text))]
+
+
 def units(text: str) -> list[Span]:
     """Spans of the smallest pieces that carry a tag, the same for every language.
 
@@ -96,6 +101,11 @@ def _cut_chinese(run: str) -> list[str]:
 @functools.cache
 def _cjk_pattern() -> regex.Pattern[str]:
     return regex.compile(f"[{CJK}]")
+
+
+@functools.cache
+def _ends_pattern() -> regex.Pattern[str]:
+    return regex.compile(r"[.!?…]+[\"'”’)\]]*+\s+|[。！？｡।؟۔]+[”’」』）]*+\s*|\s*\n\s*")
 
 
 @functools.cache

@@ -11,26 +11,37 @@ from numpy.typing import NDArray
 from autolect.core.errors import DamagedError
 
 Ids = NDArray[np.int32]
+Marks = NDArray[np.uint8]
+
+
+WORD, SENTENCE = 1, 2
+"""Bits of a token's mark: it begins a word; it begins a sentence."""
 
 
 class TokenWriter:
-    """Appends documents' token ids to ``NAME.ids`` and their ends to ``NAME.ends.npy``."""
+    """Writes token ids to ``NAME.ids``, a byte of marks for each to ``NAME.marks``, and the ends of the
+    documents to ``NAME.ends.npy``.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
         self._stream = (folder / f"{name}.ids").open("wb")
+        self._marks = (folder / f"{name}.marks").open("wb")
         self._ends: list[int] = []
         self.num_tokens = 0
 
-    def add(self, ids: Ids) -> None:
-        """One document."""
+    def add(self, ids: Ids, marks: Marks) -> None:
+        """One document: ids (n,) and their marks (n,)."""
+        assert len(ids) == len(marks), "each token has a mark"
         self._stream.write(ids.astype("<i4").tobytes())
+        self._marks.write(marks.tobytes())
         self.num_tokens += len(ids)
         self._ends.append(self.num_tokens)
 
     def close(self) -> None:
-        """Finish both files."""
+        """Finish the files."""
         self._stream.close()
+        self._marks.close()
         np.save(self._folder / f"{self._name}.ends.npy", np.array(self._ends, dtype=np.int64))
 
 
@@ -39,6 +50,7 @@ class TokenStore:
     """Sequences of at most ``length`` ids, cut from one split's documents."""
 
     ids: Ids
+    marks: Marks
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
     documents: NDArray[np.int64]
@@ -49,8 +61,15 @@ class TokenStore:
 
     def sequence(self, index: int) -> Ids:
         """The ids of one sequence, no specials."""
-        start = self.starts[index]
-        return self.ids[start : start + self.lengths[index]]
+        return self.ids[self._place(index)]
+
+    def marks_of(self, index: int) -> Marks:
+        """The marks of one sequence."""
+        return self.marks[self._place(index)]
+
+    def _place(self, index: int) -> slice:
+        start = int(self.starts[index])
+        return slice(start, start + int(self.lengths[index]))
 
 
 def open_store(folder: Path, name: str, *, length: int) -> TokenStore:
@@ -58,12 +77,15 @@ def open_store(folder: Path, name: str, *, length: int) -> TokenStore:
     path = folder / f"{name}.ids"
     ends = np.load(folder / f"{name}.ends.npy", allow_pickle=False)
     total = int(ends[-1]) if len(ends) else 0
-    if path.stat().st_size != 4 * total:
-        raise DamagedError(f"{path.name!r} is cut short", where=str(folder), fix="prepare again")
+    marked = folder / f"{name}.marks"
+    for place, size in ((path, 4 * total), (marked, total)):
+        if place.stat().st_size != size:
+            raise DamagedError(f"{place.name!r} is cut short", where=str(folder), fix="prepare again")
     ids = np.memmap(path, dtype="<i4", mode="r") if total else np.zeros(0, dtype=np.int32)
+    marks = np.memmap(marked, dtype=np.uint8, mode="r") if total else np.zeros(0, dtype=np.uint8)
     begins = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]) if total else ends
     starts, lengths, cut_from = _cut(begins, ends - begins, length)
-    return TokenStore(ids=ids, starts=starts, lengths=lengths, documents=cut_from)
+    return TokenStore(ids=ids, marks=marks, starts=starts, lengths=lengths, documents=cut_from)
 
 
 def _cut(

@@ -37,19 +37,17 @@ class Saver:
     """Writes checkpoints into a folder, or none where there is no folder.
 
     One is due after ``seconds``, so that little is redone after a kill; later only where the last one is
-    still being written, or made the loop wait so long that more of them would take over `MOST_SAVING` of
-    the time. With 0 one is due at each step. UserError when the disk has no room for them, or refuses one:
-    that is heard at the next step, or in the end.
+    still being written, or where more of them would take over `MOST_SAVING` of the time: that for which the
+    loop waited, and that which the writer took from the processor. With 0 one is due at each step. UserError
+    when the disk has no room for them, or refuses one: that is heard at the next step, or in the end.
     """
 
     def __init__(self, folder: Path | None, network: nn.Module, *, seconds: float, what: str) -> None:
         self._slots = None if folder is None else slots.Slots(folder, KIND)
         self.seconds = seconds
-        self.waited = 0.0
-        """Seconds that the loop has waited for checkpoints."""
         self._saved, self._cost = time.monotonic(), 0.0
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
-        self._writing: Future[None] | None = None
+        self._writing: Future[float] | None = None
         if folder is not None:
             size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
             files.need_space(folder, COPIES * size, what=f"{what} with its checkpoints")
@@ -89,21 +87,18 @@ class Saver:
         self._writing = self._writer.submit(_write, self._slots, values, facts)
         self._saved = time.monotonic()
         self._cost = self._saved - started
-        self.waited += self._cost
 
     def close(self) -> None:
         """Wait for the last one."""
-        started = time.monotonic()
         try:
             self._wait()
         finally:
             self._writer.shutdown()
-            self.waited += time.monotonic() - started
 
     def _wait(self) -> None:
         if self._writing is not None:
             writing, self._writing = self._writing, None
-            writing.result()
+            self._cost += writing.result()
 
 
 def load(
@@ -133,9 +128,12 @@ def clear(folder: Path) -> None:
     slots.Slots(folder, KIND).clear()
 
 
-def _write(places: slots.Slots, values: dict[str, Tensor], facts: dict[str, Any]) -> None:
+def _write(places: slots.Slots, values: dict[str, Tensor], facts: dict[str, Any]) -> float:
+    """Gives the seconds that this thread took from the processor."""
+    began = time.thread_time()
     with places.saving(facts) as beside:
         save_file(values, beside / TENSORS)
+    return time.thread_time() - began
 
 
 def _copy(value: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -25,6 +25,9 @@ class TransformerDecoder(nn.Module):
     memory: whether it is built with attention over a memory.
     """
 
+    BOTH: ClassVar[bool] = True
+    """It can look both ways with the same weights."""
+
     def __init__(self, config: TransformerDecoderConfig, *, width: int, memory: bool) -> None:
         super().__init__()
         check_heads(width, config.heads, where="decoder")
@@ -36,9 +39,11 @@ class TransformerDecoder(nn.Module):
         keep: Tensor,
         memory: Tensor | None = None,
         memory_keep: Tensor | None = None,
+        *,
+        both: bool = False,
     ) -> Tensor:
         """x, keep, memory, memory_keep -> states."""
-        states: Tensor = self.stack(x, keep, memory, memory_keep)
+        states: Tensor = self.stack(x, keep, memory, memory_keep, both=both)
         return states
 
     def step(self, x: Tensor, past: Past | None, memory: Tensor | None = None) -> tuple[Tensor, Past]:

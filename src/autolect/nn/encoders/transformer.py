@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -27,14 +27,17 @@ class TransformerEncoder(nn.Module):
     causal: left to right only (GPT-2: Radford 2019), so that it can go step by step.
     """
 
+    BOTH: ClassVar[bool] = True
+    """A causal one can look both ways with the same weights."""
+
     def __init__(self, config: TransformerEncoderConfig, *, causal: bool = False) -> None:
         super().__init__()
         check_heads(config.width, config.heads, where="encoder")
         self.stack = Stack(config, width=config.width, layers=config.layers, causal=causal, memory=False)
 
-    def forward(self, x: Tensor, keep: Tensor) -> Tensor:
+    def forward(self, x: Tensor, keep: Tensor, *, both: bool = False) -> Tensor:
         """x, keep -> states."""
-        states: Tensor = self.stack(x, keep)
+        states: Tensor = self.stack(x, keep, both=both)
         return states
 
     def step(self, x: Tensor, past: Past | None) -> tuple[Tensor, Past]:
