@@ -127,7 +127,6 @@ def start(
         return Attempt(child, heard)
     status = INTERRUPTED
     try:
-        signal.signal(signal.SIGTERM, lambda *_: os._exit(TERMINATED))
         os.dup2(speaks, 1)
         os.dup2(speaks, 2)
         if most_bytes is not None:
@@ -234,6 +233,8 @@ def walk() -> int:
     parser.add_argument("--kills", type=int, default=300, help="faults of all kinds")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    # Forks have it too, until the command line sets its own: so early there is nothing to save.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(TERMINATED))
     draw = random.Random(given.seed)
     struck: collections.Counter[str] = collections.Counter()
     wrong: list[str] = []
@@ -261,7 +262,9 @@ def walk() -> int:
             wrong += [f"{scenario.name}: {path} was left" for path in litter]
             shutil.rmtree(place)
             print(
-                f"{struck.total()} faults, {chains} chains, {len(wrong)} differ", file=sys.stderr, flush=True
+                f"{struck.total()} faults, {chains} chains, {len(wrong)} differ {wrong[-1:]}",
+                file=sys.stderr,
+                flush=True,
             )
     told = {
         "kills": struck.total(),

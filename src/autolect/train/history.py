@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Literal
+
+from autolect.core import files
 
 LOG, EVENTS = "metrics.jsonl", "tensorboard"
 CLOCK = "seconds"
@@ -59,7 +62,8 @@ class History:
         if self._log is None:
             return
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
-        self._log.write(line)
+        with self._disk():
+            self._log.write(line)
         self._hash.update(line)
         for name, value in record.items():
             if name != "step" and value is not None:
@@ -69,25 +73,34 @@ class History:
         """Make the log durable; gives its ``log_bytes`` and their ``log_sha256``."""
         if self._log is None:
             return {}
-        self._log.flush()
-        os.fsync(self._log.fileno())
+        with self._disk():
+            self._log.flush()
+            os.fsync(self._log.fileno())
         return {"log_bytes": self._log.tell(), "log_sha256": self._hash.hexdigest()}
 
     def close(self) -> None:
         """Finish."""
-        if self._log is not None:
+        if self._log is None:
+            return
+        self._events.close()
+        try:
             self.sync()
-            self._log.close()
-            self._events.close()
+        finally:
+            with contextlib.suppress(OSError):
+                self._log.close()
 
     def _open(self, mode: Literal["wb", "ab"]) -> None:
         if self._folder is None:
             return
         from tensorboardX import SummaryWriter
 
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._log = (self._folder / LOG).open(mode)
-        self._events = SummaryWriter(str(self._folder / EVENTS), flush_secs=30)
+        with self._disk():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._events = SummaryWriter(str(self._folder / EVENTS), flush_secs=30)
+            self._log = (self._folder / LOG).open(mode)
+
+    def _disk(self) -> contextlib.AbstractContextManager[None]:
+        return files.disk_errors(self._folder or Path())
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
