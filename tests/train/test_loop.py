@@ -209,6 +209,22 @@ def test_a_step_in_parts_is_the_same_step(parts: int) -> None:
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
+def test_a_part_of_a_batch_may_lack_a_part_of_the_loss(tmp_path: Path) -> None:
+    class Uneven(Line):
+        """Logs the first text apart, which stands in one part of its batch."""
+
+        def collate(self, rows: Any, length: int, draw: np.random.Generator) -> Tensors:
+            return super().collate(rows, length, draw) | {"first": torch.from_numpy(np.asarray(rows) == 0)}
+
+        def loss(self, batch: Tensors) -> Loss:
+            whole = super().loss(batch)
+            number = int(batch["first"].sum())
+            return Loss(whole.total, whole.targets, {"first": (whole.total, number)} if number else {})
+
+    train(Uneven(), tmp_path, micro_batches=2)
+    assert any("first" in record for record in read_log(tmp_path))
+
+
 @pytest.mark.parametrize(
     "error",
     [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 8 bytes")],

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 
 from autolect.core.errors import UserError
+from autolect.core.goal import Tensors
 
 DtypeName = Literal["auto", "float32", "bfloat16"]
 
@@ -56,6 +57,13 @@ def processor_flags() -> frozenset[str]:
         if line.startswith(("flags", "Features")):
             return frozenset(line.partition(":")[2].split())
     return frozenset()
+
+
+def on(batch: Tensors, device: Device) -> Tensors:
+    """A batch on a device."""
+    if device.place.type == "cpu":
+        return batch
+    return {name: value.to(device.place, non_blocking=True) for name, value in batch.items()}
 
 
 def set_threads() -> int:

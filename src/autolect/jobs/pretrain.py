@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from autolect.core import bundle, files, registry
 from autolect.core.bundle import BundleInfo
-from autolect.core.device import Device, choose, set_threads
+from autolect.core.device import Device, choose, on, set_threads
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.version import __version__
@@ -29,7 +29,7 @@ from autolect.text.shards import TokenStore, open_store
 from autolect.text.tokenizer import Tokenizer
 from autolect.train import history
 from autolect.train.batches import Batches
-from autolect.train.loop import Outcome, fit, on
+from autolect.train.loop import Outcome, fit
 
 MEASURED_TOKENS = 8192
 

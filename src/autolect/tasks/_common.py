@@ -12,14 +12,13 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from autolect.core.config import Section
-from autolect.core.device import Device
+from autolect.core.device import Device, on
 from autolect.core.goal import Tensors
 from autolect.nn.heads import Wide
 from autolect.nn.losses import tensors
 from autolect.text.features import buckets
 from autolect.text.tokenizer import MASK, NUM_SPECIAL
 from autolect.train.batches import Batches
-from autolect.train.loop import on
 
 MEASURED_TOKENS = 8192
 

@@ -17,21 +17,20 @@ import torch
 from torch import Tensor
 
 from autolect.core import stop
-from autolect.core.device import Device
+from autolect.core.device import Device, on
 from autolect.core.errors import UserError
-from autolect.core.goal import Goal, Loss, Score, Tensors
+from autolect.core.goal import Goal, Loss, Score
 from autolect.core.progress import Progress
 from autolect.core.recipe import TrainConfig
-from autolect.train import checkpoint
-from autolect.train.batches import Batch, Batches
+from autolect.train import checkpoint, trouble
+from autolect.train.batches import Batches
 from autolect.train.history import CLOCK, History
 from autolect.train.optim import make_optimizer
 from autolect.train.schedule import rate_at
+from autolect.train.trouble import finite
 
 MOST_BAD_STEPS = 20
 """So many steps in a row without a finite loss end the run."""
-MOST_NAMED = 3
-"""So many texts of a step without a finite loss are named."""
 MEASURED_STEPS = 6
 """Steps that are timed before a budget in minutes becomes a number of steps."""
 
@@ -131,7 +130,7 @@ def _walk(
             state.seconds = time.monotonic() - started
             if state.step % spacing == 0 or state.step == state.steps:
                 score = loop.goal.measure(loop.device)
-                record |= {f"valid_{name}": _finite(value) for name, value in score.figures.items()}
+                record |= {f"valid_{name}": finite(value) for name, value in score.figures.items()}
                 state.looks.append((state.step, score))
                 if score.value > state.best.value:
                     state.best, state.best_step, best = score, state.step, loop.weights()
@@ -145,7 +144,7 @@ def _walk(
             loop.save(saver, key, best, history)
     if not state.best_step:
         raise UserError(
-            "no look at the valid split gave a finite score", where=loop.what, fix=_calmer(config)
+            "no look at the valid split gave a finite score", where=loop.what, fix=trouble.calmer(config)
         )
     return best
 
@@ -215,13 +214,28 @@ class _Loop:
             self.optimizer.step()
             state.bad_steps = 0
         else:
-            self._skipped()
+            state.bad_steps += 1
+            self._tell_skipped()
         self.optimizer.zero_grad(set_to_none=True)
         state.tokens += int(self.batches.lengths[self.batches.at(state.step).rows].sum())
         state.step += 1
-        record = {"step": state.step, "loss": _finite(mean), "rate": rate, "norm": _finite(float(norm))}
-        record |= {name: _finite(total.item() / max(1, n)) for name, (total, n) in loss.parts.items()}
+        record = {"step": state.step, "loss": finite(mean), "rate": rate, "norm": finite(float(norm))}
+        record |= {name: finite(total.item() / max(1, n)) for name, (total, n) in loss.parts.items()}
         return record | {"tokens": state.tokens, CLOCK: round(state.seconds, 3)}
+
+    def _tell_skipped(self) -> None:
+        """A step changed nothing: the first of some in a row is told, too many end the run."""
+        state, batch = self.state, self.batches.at(self.state.step)
+        most = 1 if self.config.not_finite == "stop" else MOST_BAD_STEPS
+        if 1 < state.bad_steps < most:
+            return
+        draw = np.random.default_rng([self.seed, 2, state.step])
+        named = trouble.named(self.goal, batch, self.device, draw)
+        told = f"step {state.step} had no finite loss or gradient; its texts: {named}"
+        if state.bad_steps >= most:
+            before = f", nor had the {most - 1} before it" if most > 1 else ""
+            raise UserError(f"{told}{before}", where=self.what, fix=trouble.calmer(self.config))
+        self.progress.say(f"{self.what}: {told}; it changes nothing")
 
     def report(self, record: dict[str, Any]) -> None:
         """Tell the progress how far the run is, at what speed and loss."""
@@ -252,26 +266,14 @@ class _Loop:
                 torch.autograd.backward(loss.total)
                 found.append(_detached(loss))
         except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
+            if not trouble.is_memory(error):
                 raise
-            raise self._no_memory(batch) from error
+            raise trouble.memory(batch, self.config, what=self.what) from error
         whole = functools.reduce(_sum, found)
         for value in self.goal.network.parameters():
             if value.grad is not None:
                 value.grad.div_(max(1, whole.targets))
         return whole
-
-    def _no_memory(self, batch: Batch) -> UserError:
-        rows, tokens = len(batch.rows), len(batch.rows) * batch.length
-        section = "train" if self.what == "pretraining" else "finetune"
-        fix = f"set {section}.micro_batches = {2 * self.config.micro_batches}: the same steps in less memory"
-        if rows <= self.config.micro_batches:
-            fix = f"set {section}.length = {max(8, batch.length // 2)}, or make the network smaller"
-        return UserError(
-            f"memory is used up by a batch of {rows} texts of {batch.length} tokens ({tokens} in all)",
-            where=self.what,
-            fix=fix,
-        )
 
     def _budget(self, measuring: float) -> int:
         """The recipe's budget as a number of steps; measuring: seconds that one look at valid takes."""
@@ -301,44 +303,6 @@ class _Loop:
         self.optimizer = make_optimizer(network, self.config)
         return seconds
 
-    def _skipped(self) -> None:
-        """A step without a finite loss: name its texts, and go on or end, as the recipe says."""
-        state, batch = self.state, self.batches.at(self.state.step)
-        state.bad_steps += 1
-        most = 1 if self.config.not_finite == "stop" else MOST_BAD_STEPS
-        if 1 < state.bad_steps < most:
-            return
-        guilty = self._guilty(batch)
-        named = ", ".join(self.goal.where(int(row)) for row in guilty[:MOST_NAMED])
-        more = f" and {len(guilty) - MOST_NAMED} more" if len(guilty) > MOST_NAMED else ""
-        told = f"step {state.step} had no finite loss or gradient; its texts: {named}{more}"
-        if state.bad_steps >= most:
-            before = f", nor had the {most - 1} before it" if most > 1 else ""
-            raise UserError(f"{told}{before}", where=self.what, fix=_calmer(self.config))
-        self.progress.say(f"{self.what}: {told}; it changes nothing")
-
-    def _guilty(self, batch: Batch) -> list[int]:
-        """Rows of a batch that have no finite loss when they are alone; all of them where none is found."""
-        found = []
-        with torch.no_grad(), self.device.computing():
-            for row in batch.rows:
-                draw = np.random.default_rng([self.seed, 2, self.state.step])
-                alone = self.goal.collate(np.array([row]), batch.length, draw)
-                if not torch.isfinite(self.goal.loss(on(alone, self.device)).total):
-                    found.append(int(row))
-        return found or [int(row) for row in batch.rows]
-
-
-def _calmer(config: TrainConfig) -> str:
-    """What to try where numbers grew out of bounds."""
-    other = "" if config.dtype == "float32" else " or set dtype = 'float32'"
-    return f"lower the rate ({config.rate:g}){other}; the checkpoint before it is kept"
-
-
-def _finite(value: float) -> float | None:
-    """A number that JSON has a word for."""
-    return value if math.isfinite(value) else None
-
 
 def _detached(loss: Loss) -> Loss:
     parts = {name: (total.detach(), count) for name, (total, count) in loss.parts.items()}
@@ -346,22 +310,9 @@ def _detached(loss: Loss) -> Loss:
 
 
 def _sum(one: Loss, other: Loss) -> Loss:
-    """The losses of two parts of a batch, which have the same parts."""
-    parts = {
-        name: (total + other.parts[name][0], count + other.parts[name][1])
-        for name, (total, count) in one.parts.items()
-    }
+    """The losses of two parts of a batch; each may lack what none of its rows had."""
+    parts = dict(one.parts)
+    for name, (total, count) in other.parts.items():
+        before = parts.get(name)
+        parts[name] = (total, count) if before is None else (before[0] + total, before[1] + count)
     return Loss(one.total + other.total, one.targets + other.targets, parts)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    """Torch says it in words on a CPU, and with a class of its own elsewhere; the last words are oneDNN's."""
-    words = ("can't allocate memory", "bad_alloc", "Cannot allocate memory", "could not create a primitive")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(w in str(error) for w in words)
-
-
-def on(batch: Tensors, device: Device) -> Tensors:
-    """A batch on a device."""
-    if device.place.type == "cpu":
-        return batch
-    return {name: value.to(device.place, non_blocking=True) for name, value in batch.items()}
