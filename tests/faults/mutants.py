@@ -17,8 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+import autolect
+
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = ROOT / "src" / "autolect"
+SOURCE = Path(autolect.__file__).resolve().parent
 WORKERS = 2
 
 FILES, SLOTS, CHECKPOINT = "core/files.py", "core/slots.py", "train/checkpoint.py"

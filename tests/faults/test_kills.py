@@ -1,4 +1,4 @@
-"""kill -9 at any instant changes nothing: the same command ends with the same bytes."""
+"""Whatever strikes a run, at any instant, changes nothing: the same command ends with the same bytes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 KILLS = int(os.environ.get("AUTOLECT_KILLS", "20"))
-"""For each of two seeds; `make faults KILLS=10000` asks for more."""
-SECONDS_A_KILL = 10
+"""For each of two seeds; `make faults KILLS=5000` asks for more."""
+SECONDS_A_KILL = 4
 
 
 @pytest.mark.timeout(max(600, KILLS * SECONDS_A_KILL))
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_run_that_is_killed_anywhere_ends_as_one_that_is_not(seed: int) -> None:
+def test_a_run_that_is_struck_anywhere_ends_as_one_that_is_not(seed: int) -> None:
     script = Path(__file__).with_name("kills.py")
     done = subprocess.run(
         [sys.executable, str(script), "--kills", str(KILLS), "--seed", str(seed)],
