@@ -110,10 +110,44 @@ def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits_and_log(
         assert torch.equal(one, other)
     assert again.best == whole.best
 
-    def timeless(folder: str) -> list[dict[str, Any]]:
-        return [{k: v for k, v in r.items() if k != "seconds"} for r in read_log(tmp_path / folder)]
+    assert timeless(tmp_path / "broken") == timeless(tmp_path / "golden")
 
-    assert timeless("broken") == timeless("golden")
+
+def timeless(folder: Path) -> list[dict[str, Any]]:
+    return [{k: v for k, v in record.items() if k != "seconds"} for record in read_log(folder)]
+
+
+def test_what_was_logged_after_the_last_checkpoint_is_logged_once(tmp_path: Path) -> None:
+    train(Line(), tmp_path / "golden")
+    with pytest.raises(KeyboardInterrupt):
+        train(Line(stop_at=9), tmp_path / "broken", checkpoint_seconds=1000)
+    assert len(read_log(tmp_path / "broken")) == 8
+    heard = Heard()
+    assert train(Line(), tmp_path / "broken", progress=heard).resumed_at == 0
+    assert "resumed at step 0, 8 logged steps are redone" in heard.lines[0]
+    assert timeless(tmp_path / "broken") == timeless(tmp_path / "golden")
+
+
+def test_a_best_look_from_before_the_kill_stays_the_best(tmp_path: Path) -> None:
+    class Homesick(Line):
+        """The less it has moved, the better: its first look is the best."""
+
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            self.home = [value.detach().clone() for value in self.network.parameters()]
+
+        def measure(self, device: Device) -> Score:
+            moved = zip(self.home, self.network.parameters(), strict=True)
+            return Score(-float(sum((a - b).detach().square().sum() for a, b in moved)), {"loss": 0.0})
+
+    golden, resumed = Homesick(), Homesick()
+    whole = train(golden)
+    assert whole.best_step == 3
+    with pytest.raises(KeyboardInterrupt):
+        train(Homesick(stop_at=17), tmp_path)
+    assert train(resumed, tmp_path).best == whole.best
+    for one, other in zip(golden.network.parameters(), resumed.network.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def damage(folder: Path) -> None:
