@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from autolect.core import config, files, recipe, registry
+from autolect.core import files, recipe, registry
 from autolect.core.errors import UserError
 from autolect.core.progress import Silent
 from autolect.core.recipe import Recipe
@@ -59,7 +59,7 @@ def measure(base: Recipe, *, seeds: int, folds: int, folder: Path) -> dict[str, 
     kind = "folds" if folds else "seeds"
     for number in range(folds or seeds):
         place = folder / f"{kind}-{number}"
-        changed = fold(base, number, place) if folds else with_values(base, {"seed": number})
+        changed = fold(base, number, place) if folds else recipe.changed(base, {"seed": number})
         started = time.monotonic()
         run(changed, folder=place / "run", progress=Silent(), until="evaluation")
         seconds.append(round(time.monotonic() - started, 1))
@@ -86,7 +86,7 @@ def fold(base: Recipe, number: int, place: Path) -> Recipe:
     if base.corpus is not None:
         given = [str(names["train"]) if one == task.train else one for one in base.corpus.files]
         changed["corpus"] = {"files": given}
-    return with_values(base, changed)
+    return recipe.changed(base, changed)
 
 
 def plain(example: Any) -> dict[str, Any]:
@@ -94,11 +94,6 @@ def plain(example: Any) -> dict[str, Any]:
     if hasattr(example, "label"):
         return {"text": example.text, "label": example.label}
     return {"text": example.text, "tokens": example.words(), "tags": list(example.tags)}
-
-
-def with_values(base: Recipe, values: dict[str, Any]) -> Recipe:
-    """A recipe with some keys set anew."""
-    return recipe.from_table(config.merge([recipe.to_table(base), values]))
 
 
 def show(found: dict[str, Any]) -> None:

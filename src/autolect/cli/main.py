@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from autolect.cli import arguments, doctor, init, neighbours, run, serve, show, texts, verify
+from autolect.cli import (
+    arguments,
+    compare,
+    doctor,
+    evaluate,
+    init,
+    neighbours,
+    run,
+    serve,
+    show,
+    texts,
+    verify,
+)
 from autolect.cli.options import Voice
 from autolect.core.errors import UserError
 from autolect.core.version import __version__
@@ -30,13 +42,15 @@ _VERBS = {
         ("pretrain", run.pretrain),
         ("finetune", run.finetune),
         ("search", run.search),
-        ("evaluate", run.evaluate),
+        ("evaluate", evaluate.evaluate),
+        ("compare", compare.compare),
     ),
     "Use of a model": (
         ("fill", texts.fill),
         ("encode", texts.encode),
         ("reconstruct", texts.reconstruct),
         ("generate", texts.generate),
+        ("score", texts.score),
         ("predict", texts.predict),
         ("neighbours", neighbours.neighbours),
         ("serve", serve.serve),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from autolect.core.recipe import Recipe
     from autolect.jobs.run import Summary
 
-RESUMABLE = ("run", "prepare", "vectors", "pretrain", "finetune", "search", "evaluate")
+RESUMABLE = ("run", "prepare", "vectors", "pretrain", "finetune", "search", "evaluate", "compare")
 """Verbs that go on where they were stopped."""
 
 
@@ -26,7 +26,7 @@ def run(
     out: options.Out = None,
 ) -> None:
     """Walk the whole way of a recipe: files to a measured, servable model and its report."""
-    _walk(ctx, _read(recipe, assignments), out=out, until="report")
+    walk(ctx, read(recipe, assignments), out=out, until="report")
 
 
 def prepare(
@@ -36,7 +36,7 @@ def prepare(
     out: options.Out = None,
 ) -> None:
     """Read, clean, deduplicate and split the text, and tokenize it."""
-    _walk(ctx, _read(recipe, assignments), out=out, until="tokens")
+    walk(ctx, read(recipe, assignments), out=out, until="tokens")
 
 
 def vectors(
@@ -46,7 +46,7 @@ def vectors(
     out: options.Out = None,
 ) -> None:
     """Learn word vectors from the text."""
-    _walk(ctx, _read(recipe, assignments), out=out, until="vectors")
+    walk(ctx, read(recipe, assignments), out=out, until="vectors")
 
 
 def pretrain(
@@ -56,7 +56,7 @@ def pretrain(
     out: options.Out = None,
 ) -> None:
     """Train encoder and decoder to reconstruct the text."""
-    _walk(ctx, _read(recipe, assignments), out=out, until="pretrained")
+    walk(ctx, read(recipe, assignments), out=out, until="pretrained")
 
 
 def finetune(
@@ -70,9 +70,9 @@ def finetune(
     ] = None,
 ) -> None:
     """Fine-tune the model for the recipe's task, with its search if it has one."""
-    chosen = _read(recipe, assignments) if start is None else _started(recipe, assignments, start)
+    chosen = read(recipe, assignments) if start is None else _started(recipe, assignments, start)
     _needs_task(chosen, recipe)
-    _walk(ctx, chosen, out=out, until="finetuned")
+    walk(ctx, chosen, out=out, until="finetuned")
 
 
 def search(
@@ -82,25 +82,16 @@ def search(
     out: options.Out = None,
 ) -> None:
     """Fine-tune with a search for the best settings on the valid split."""
-    chosen = _read(recipe, assignments)
+    chosen = read(recipe, assignments)
     _needs_task(chosen, recipe)
     if chosen.search is None:
         fix = "add [search] to the recipe, or --set search.trials=8"
         raise UserError("the recipe has no [search]", where=str(recipe), fix=fix)
-    _walk(ctx, chosen, out=out, until="finetuned")
+    walk(ctx, chosen, out=out, until="finetuned")
 
 
-def evaluate(
-    ctx: typer.Context,
-    recipe: options.RecipeFile,
-    assignments: options.Assignments = None,
-    out: options.Out = None,
-) -> None:
-    """Measure the result once on the test split."""
-    _walk(ctx, _read(recipe, assignments), out=out, until="evaluation")
-
-
-def _read(path: Path, assignments: list[str] | None) -> Recipe:
+def read(path: Path, assignments: list[str] | None) -> Recipe:
+    """The recipe of a file with its --set values."""
     from autolect.core import recipe
 
     return recipe.read(path, overrides=assignments or [])
@@ -119,21 +110,25 @@ def _started(path: Path, assignments: list[str] | None, start: Path) -> Recipe:
     return recipe.from_table({**resolved, "start": bundle})
 
 
+def folder_of(name: str, out: Path | None) -> Path:
+    """Where a run goes: what --out names, else runs/NAME."""
+    if out is None and Path(name).name != name:
+        raise UserError(f"{name!r} is no folder name", where="name", fix="use letters, or --out FOLDER")
+    return Path("runs") / name if out is None else out
+
+
 def _needs_task(recipe: Recipe, path: Path) -> None:
     if recipe.task is None:
         fix = 'add [task] with kind = "classify" or "tag" and train = a file of examples'
         raise UserError("the recipe has no [task]", where=str(path), fix=fix)
 
 
-def _walk(ctx: typer.Context, recipe: Recipe, *, out: Path | None, until: str) -> None:
+def walk(ctx: typer.Context, recipe: Recipe, *, out: Path | None, until: str) -> None:
+    """Make the stages of a recipe up to one of them, and show what they came to."""
     voice = options.voice_of(ctx)
-    if out is None and Path(recipe.name).name != recipe.name:
-        raise UserError(
-            f"{recipe.name!r} is no folder name", where="name", fix="use letters, or --out FOLDER"
-        )
+    folder = folder_of(recipe.name, out)
     from autolect.jobs import run as job
 
-    folder = Path("runs") / recipe.name if out is None else out
     with progress.opened(quiet=voice.quiet) as told:
         summary = job.run(recipe, folder=folder, progress=told, until=until)
     if voice.json:

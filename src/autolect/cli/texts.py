@@ -1,4 +1,4 @@
-"""Verbs that ask a model about texts: fill, encode, reconstruct, generate, predict."""
+"""Verbs that ask a model about texts: fill, encode, reconstruct, generate, score, predict."""
 
 from __future__ import annotations
 
@@ -109,6 +109,20 @@ def generate(
         ]
 
     _answer(ctx, bundle, ask, text=text, file=file, ability="generate")
+
+
+def score(
+    ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
+) -> None:
+    """Say how likely each text is: the logarithm of its probability, or its pseudo-log-likelihood."""
+
+    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
+        return [
+            Shown(facts={"text": one, "score": value}, lines=[f"{value:10.3f}  {show.safe(one)}"])
+            for one, value in zip(texts, lect.score(texts), strict=True)
+        ]
+
+    _answer(ctx, bundle, ask, text=text, file=file, ability="score")
 
 
 def predict(

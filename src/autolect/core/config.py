@@ -60,7 +60,7 @@ def parse_assignment(text: str) -> Table:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
-    return _nest(parts, parsed)
+    return nested(parts, parsed)
 
 
 def from_environment(environment: Mapping[str, str]) -> list[Table]:
@@ -84,7 +84,8 @@ def merge(layers: Iterable[Table], *, rivals: Sequence[str] = ()) -> Table:
     return merged
 
 
-def _nest(parts: list[str], value: Any) -> Table:
+def nested(parts: Sequence[str], value: Any) -> Table:
+    """["a", "b"], 1 -> {"a": {"b": 1}}."""
     for part in reversed(parts):
         value = {part: value}
     assert isinstance(value, dict)

@@ -49,6 +49,15 @@ class Interval:
     high: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mean:
+    """A mean and the ends of its confidence interval, which are NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+
 def accuracy(gold: ArrayLike, predicted: ArrayLike) -> float:
     """Share of equal elements of two arrays of the same shape; 0 when they are empty."""
     one, other = np.asarray(gold), np.asarray(predicted)
@@ -155,6 +164,19 @@ def bootstrap(
     tail = (1 - level) / 2
     low, high = np.quantile(np.concatenate(scores), [tail, 1 - tail])
     return Interval(low=float(low), high=float(high))
+
+
+def t_interval(values: Sequence[float], *, level: float = 0.95) -> Mean:
+    """Student's interval of the mean of independent runs; no ends from one value alone."""
+    from scipy.stats import t
+
+    table = np.asarray(values, dtype=np.float64)
+    assert len(table) > 0
+    mean = float(table.mean())
+    if len(table) == 1:
+        return Mean(value=mean, low=float("nan"), high=float("nan"))
+    reach = float(t.ppf((1 + level) / 2, len(table) - 1)) * float(table.std(ddof=1)) / len(table) ** 0.5
+    return Mean(value=mean, low=mean - reach, high=mean + reach)
 
 
 def mean_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:

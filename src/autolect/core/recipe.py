@@ -84,8 +84,8 @@ class TrainConfig(Section):
 
     minutes: float | None = Field(default=None, gt=0)
     """Wall-clock budget; the loop measures its speed first, then fixes the number of steps."""
-    steps: int | None = Field(default=None, ge=1)
-    """Optimizer steps."""
+    steps: int | None = Field(default=None, ge=0)
+    """Optimizer steps; 0 leaves the network as it starts."""
     epochs: float | None = Field(default=None, gt=0)
     """Passes over the training data."""
     tokens: int | None = Field(default=None, ge=1)
@@ -135,6 +135,18 @@ class SearchConfig(Section):
     """Optuna storage URL, to share a search or to watch it; empty: the run's folder, with checksums."""
 
 
+class CompareConfig(Section):
+    """What `autolect compare` sets side by side."""
+
+    seeds: int = Field(default=3, ge=1, le=100)
+    """Runs of each arm, one a seed from the recipe's own seed on; intervals need two or more."""
+    suite: str | None = None
+    """A suite (TOML) that every pretrained bundle is asked too, see `autolect evaluate --suite`."""
+    arms: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Name -> what it changes in the recipe; the first one is what the others are measured against. Empty: a
+    random start against vectors, and against pretraining where there is a task."""
+
+
 class ReportConfig(Section):
     """What the report shows."""
 
@@ -171,6 +183,7 @@ class Recipe(Section):
     task: SerializeAsAny[Section] | None = None
     finetune: TrainConfig = TrainConfig(epochs=20)
     search: SearchConfig | None = None
+    compare: CompareConfig = CompareConfig()
     report: ReportConfig = ReportConfig()
 
     @model_validator(mode="before")
@@ -224,6 +237,11 @@ def from_table(table: Table) -> Recipe:
         raise config.complaint(error, where="", section=Recipe) from None
 
 
+def changed(base: Recipe, *layers: Table) -> Recipe:
+    """A recipe with tables laid over it."""
+    return from_table(config.merge([to_table(base), *layers], rivals=BUDGETS))
+
+
 def to_table(recipe: Recipe) -> Table:
     """The resolved recipe as plain values; what is empty is left out."""
     table: Table = recipe.model_dump(mode="json", exclude_none=True)
@@ -248,7 +266,7 @@ def _plugged(section: str, value: Any, default: str) -> Section | None:
         raise config.complaint(error, where=section, section=plugin.config) from None
 
 
-_PATHS = {"corpus": ("files",), "task": ("train", "valid", "test")}
+_PATHS = {"corpus": ("files",), "compare": ("suite",), "task": ("train", "valid", "test")}
 
 
 def _anchored(table: Table, folder: Path) -> Table:
@@ -263,6 +281,10 @@ def _anchored(table: Table, folder: Path) -> Table:
                 part[key] = _absolute(folder, part[key])
             elif isinstance(part.get(key), list):
                 part[key] = [_absolute(folder, str(item)) for item in part[key]]
+    compare = table.get("compare")
+    if isinstance(compare, dict) and isinstance(compare.get("arms"), dict):
+        arms = {k: _anchored(v, folder) if isinstance(v, dict) else v for k, v in compare["arms"].items()}
+        table["compare"] = {**compare, "arms": arms}
     if isinstance(table.get("start"), str):
         table["start"] = _absolute(folder, table["start"])
     return table

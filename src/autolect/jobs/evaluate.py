@@ -15,12 +15,13 @@ FILE = "evaluation.json"
 MOST_MISTAKES = 20
 
 
-def evaluate(run: Run, model: Path, data: Data) -> Path:
-    """Make the evaluation folder of a run."""
+def evaluate(run: Run, model: Path, data: Data, *, beside: bool = True) -> Path:
+    """Make the evaluation folder of a run; beside: fit the simple baselines too."""
     needs = {**section(run.recipe, "seed"), "model": bundle.digest(model), "data": data.hashes}
+    needs |= {} if beside else {"beside": False}
 
     def make(folder: Path, facts: dict[str, Any]) -> None:
-        found = _Evaluation(run, model, data).measure()
+        found = _Evaluation(run, model, data).measure(beside=beside)
         facts["score"] = found["model"]["score"]
         files.save_json(folder / FILE, found)
 
@@ -38,7 +39,7 @@ class _Evaluation:
         self.examples = data.parts.test
         self.gold = [self.task.gold(example) for example in self.examples]
 
-    def measure(self) -> dict[str, Any]:
+    def measure(self, *, beside: bool) -> dict[str, Any]:
         """The model's figures, the baselines', the worst mistakes, and what must be known of the data."""
         reader = reader_of(self.model, self.info)
         started = time.monotonic()
@@ -60,7 +61,7 @@ class _Evaluation:
             ],
             "conflicts": self.data.num_conflicts,
             "model": figures,
-            "baselines": [self._baseline(name) for name in self.task.BASELINES],
+            "baselines": [self._baseline(name) for name in self.task.BASELINES if beside],
             "mistakes": self._mistakes(answers, predicted),
         }
 

@@ -110,7 +110,9 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
     if valid_share or test_share:
         parts = split(train, valid=valid_share, test=test_share, seed=recipe.seed)
         train, drawn_valid, drawn_test = parts.train, parts.valid, parts.test
-    parts = Parts(train=train, valid=given.get("valid", drawn_valid), test=given.get("test", drawn_test))
+    valid = _some(given.get("valid", drawn_valid), config.share, seed=recipe.seed)
+    train = _some(train, config.share, seed=recipe.seed)
+    parts = Parts(train=train, valid=valid, test=given.get("test", drawn_test))
     overlaps = overlap(parts)
     _refuse_overlap(overlaps, allowed=config.allow_overlap, progress=progress)
     clashes = conflicts(train)
@@ -225,6 +227,11 @@ def labels_of(example: Any, plugin: Any) -> set[str]:
     """The labels, or tags, that an example carries."""
     gold = plugin.gold(example)
     return {gold} if isinstance(gold, str) else set(gold)
+
+
+def _some(examples: tuple[Any, ...], share: float, *, seed: int) -> tuple[Any, ...]:
+    """A share of the examples, every label kept."""
+    return examples if share == 1 else split(examples, valid=0.0, test=1 - share, seed=seed).train
 
 
 def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: Progress) -> None:

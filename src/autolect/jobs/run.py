@@ -54,7 +54,7 @@ def run(recipe: Recipe, *, folder: Path, progress: Progress, until: str = "repor
     with files.lock(folder):
         files.save_json(folder / "recipe.json", to_table(recipe))
         work = Run(folder=folder, recipe=recipe, progress=progress)
-        _walk(work, last=STAGES.index(until))
+        walk(work, until=until)
         facts = report.gather(work)
         model = next((n for n in ("finetuned", "pretrained") if (folder / n).is_dir()), "")
         command = f"autolect serve {shlex.quote(str(folder / model))}" if model else ""
@@ -69,30 +69,51 @@ def run(recipe: Recipe, *, folder: Path, progress: Progress, until: str = "repor
         )
 
 
-def _walk(work: Run, *, last: int) -> None:
-    recipe = work.recipe
-    if recipe.start is not None:
-        parent = Path(recipe.start)
-        bundle.open_bundle(parent)
-        if recipe.task is None:
-            raise UserError("there is nothing to do with a bundle alone", where="recipe", fix="add [task]")
-    else:
-        # Labels are read before hours of pretraining, so that a bad line is heard of now.
-        if recipe.task is not None and last >= STAGES.index("finetuned"):
-            read_data(recipe, work.progress)
-        corpus = prepare(work)
-        if last < STAGES.index("tokens"):
-            return
-        tokens = tokenize(work, corpus)
-        if last < STAGES.index("vectors"):
-            return
-        vectors = learn_vectors(work, corpus, tokens)
-        if last < STAGES.index("pretrained"):
-            return
-        parent = pretrain(work, corpus, tokens, vectors)
-    if recipe.task is None or last < STAGES.index("finetuned"):
+def walk(work: Run, *, until: str, alone: bool = False) -> None:
+    """Make the stages of a recipe up to one of them.
+
+    alone: for a comparison: no baselines are fitted, and where the budget is in minutes the time that the
+    vectors took is taken from it.
+    """
+    recipe, last = work.recipe, STAGES.index(until)
+    # Labels are read before hours of pretraining, so that a bad line is heard of now.
+    data = None
+    if recipe.task is not None and last >= STAGES.index("finetuned"):
+        data = read_data(recipe, work.progress)
+    parent = _parent(work, last=last, alone=alone)
+    if parent is None or data is None:
         return
-    data = read_data(recipe, work.progress)
     model = finetune(work, parent, data)
     if last >= STAGES.index("evaluation"):
-        evaluate(work, model, data)
+        evaluate(work, model, data, beside=not alone)
+
+
+def _parent(work: Run, *, last: int, alone: bool) -> Path | None:
+    """The bundle that the task starts from: given, or made from the corpus; None where the way ends."""
+    if work.recipe.start is not None:
+        parent = Path(work.recipe.start)
+        bundle.open_bundle(parent)
+        if work.recipe.task is None:
+            raise UserError("there is nothing to do with a bundle alone", where="recipe", fix="add [task]")
+        return parent
+    corpus = prepare(work)
+    if last < STAGES.index("tokens"):
+        return None
+    tokens = tokenize(work, corpus)
+    if last < STAGES.index("vectors"):
+        return None
+    vectors = learn_vectors(work, corpus, tokens)
+    if last < STAGES.index("pretrained"):
+        return None
+    if alone:
+        work.recipe = _charged(work.recipe, work.seconds.get("vectors", 0.0))
+    return pretrain(work, corpus, tokens, vectors)
+
+
+def _charged(recipe: Recipe, seconds: float) -> Recipe:
+    """The recipe with so many seconds less to train; at least a tenth of its minutes stays."""
+    minutes = recipe.train.minutes
+    if minutes is None:
+        return recipe
+    left = max(minutes / 10, minutes - seconds / 60)
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"minutes": left})})

@@ -251,11 +251,5 @@ def suggest(trial: Any, key: str, values: Any) -> Any:
 
 
 def with_values(base: Recipe, values: dict[str, Any]) -> Recipe:
-    """A recipe with some keys set anew."""
-    table = recipe.to_table(base)
-    for key, value in values.items():
-        layer: Any = value
-        for part in reversed(key.split(".")):
-            layer = {part: layer}
-        table = config.merge([table, layer])
-    return recipe.from_table(table)
+    """A recipe with some dotted keys set anew."""
+    return recipe.changed(base, *(config.nested(key.split("."), value) for key, value in values.items()))

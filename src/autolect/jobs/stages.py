@@ -33,17 +33,22 @@ class Run:
     """Stage -> seconds its making took, this time or when it was made."""
     redone: list[str] = field(default_factory=list)
     """Stages that were made in this call."""
+    others: tuple[Path, ...] = ()
+    """Folders of other runs; what stands there with the same ``needs`` is taken instead of made again."""
+    places: dict[str, Path] = field(default_factory=dict)
+    """Stage -> the folder of its result."""
 
     def stage(self, name: str, *, kind: str, needs: dict[str, Any], make: Make) -> Path:
         """Give the stage's folder, made anew unless a whole one with the same ``needs`` is there."""
-        folder = self.folder / name
+        folder = self.places[name] = self.folder / name
         key = files.fingerprint({"code": CODE_SCHEMA, "needs": needs})
-        found = self._unchanged(folder, kind, key)
-        if found is not None:
-            _tidy(self.work(name))
-            self.seconds[name] = found
-            self.progress.say(f"{name}: unchanged")
-            return folder
+        for place in (folder, *(other / name for other in self.others)):
+            found = self._unchanged(place, kind, key)
+            if found is not None:
+                _tidy(self.work(name))
+                self.seconds[name], self.places[name] = found, place
+                self.progress.say(f"{name}: unchanged")
+                return place
         facts: dict[str, Any] = {"key": key}
         started = time.monotonic()
         with files.saving(folder, kind=kind, facts=facts) as beside:

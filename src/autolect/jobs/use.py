@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from autolect.core.device import choose, set_threads
 from autolect.core.errors import UserError
 from autolect.core.results import Candidate, Gap, Neighbour, Prediction
 from autolect.jobs.finetune import load_network, reader_of
-from autolect.nn import weights
+from autolect.nn import scoring, weights
 from autolect.nn.model import Model, architecture_from
 from autolect.nn.writing import write
 from autolect.text.noise import padded
@@ -60,6 +61,11 @@ class Lect:
         self._network.eval()
 
     @property
+    def model(self) -> Model:
+        """The network below the task, to look at or to measure."""
+        return self._model
+
+    @property
     def name(self) -> str:
         """The bundle's name."""
         return self.info.name
@@ -69,6 +75,8 @@ class Lect:
         """What this bundle can do, by its parts."""
         able = {"encode"}
         architecture = self._model.architecture
+        if architecture.fill or architecture.causal:
+            able.add("score")
         if architecture.fill:
             able.add("fill")
         if self._model.decoder is not None:
@@ -116,6 +124,21 @@ class Lect:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Latents (N, K)."""
         return self._latents(texts).numpy()
+
+    def score(self, texts: Sequence[str]) -> list[float]:
+        """Natural logarithm of how likely each text is, its end included; higher is likelier.
+
+        A network that writes gives the probability of the text. One that only fills gaps gives the
+        pseudo-log-likelihood, each token hidden in turn (Salazar 2020): compare it with its like alone.
+        """
+        self._need("score")
+        ids = [one.ids for one in self.reader.read(texts)]
+        if self._model.architecture.causal:
+            pieces = [scoring.windows(one, begin=BOS, stop=EOS, length=self.info.length) for one in ids]
+            found = iter(scoring.log_likelihoods(self._model, [p for some in pieces for p in some], pad=PAD))
+            return [float(sum(itertools.islice(found, len(some)))) for some in pieces]
+        rows = [padded([one[: self.max_tokens]], min(len(one), self.max_tokens) + 2)[0] for one in ids]
+        return [scoring.pseudo_log_likelihood(self._model, row, mask=MASK) for row in rows]
 
     def fill(self, texts: Sequence[str], *, count: int = 5) -> list[tuple[Gap, ...]]:
         """The candidates for each [MASK] of each text; UserError where a text has none."""
@@ -171,19 +194,27 @@ class Lect:
 
     def neighbours(self, word: str, *, count: int = 10) -> list[Neighbour]:
         """Words near a word, by the static vectors."""
-        return self._words.neighbours(word, count=count)
+        return self._static.neighbours(word, count=count)
 
     def frequent_words(self, count: int) -> tuple[str, ...]:
         """Frequent words that say something: among the most frequent, the longest ones."""
-        words = [self._words.keys[place] for place in np.argsort(-self._words.counts, kind="stable")]
+        vectors = self._static
+        words = [vectors.keys[place] for place in np.argsort(-vectors.counts, kind="stable")]
         said = [word for word in words[: 40 * count] if word.isalpha()]
         return tuple(sorted(said[count:], key=len, reverse=True)[:count])
 
     @functools.cached_property
-    def _words(self) -> WordVectors:
+    def words(self) -> WordVectors | None:
+        """The static vectors of words; None where the bundle was made without."""
         if not (self.folder / "words.safetensors").exists():
-            raise UserError("this bundle was made without vectors", where=str(self.folder))
+            return None
         return WordVectors.load(self.folder, name="words")
+
+    @property
+    def _static(self) -> WordVectors:
+        if self.words is None:
+            raise UserError("this bundle was made without vectors", where=str(self.folder))
+        return self.words
 
     @torch.inference_mode()
     def _latents(self, texts: Sequence[str]) -> torch.Tensor:

@@ -36,6 +36,9 @@ class DataConfig(Section):
     """Share of train that becomes valid when there is no file for it."""
     test_share: float = Field(default=0.15, gt=0, lt=1)
     """Share of train that becomes test when there is no file for it."""
+    share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the examples of train and of valid that is used, drawn with the seed, the mix of labels kept:
+    to see what more labels would bring."""
     allow_overlap: bool = False
     """Go on although texts stand in two splits; the report says so."""
     refit: bool = True

@@ -93,7 +93,7 @@ def fit(
     goal.network.load_state_dict(best)
     state = loop.state
     return Outcome(
-        best=state.best,
+        best=state.best if state.steps else state.first,
         best_step=state.best_step,
         steps=state.steps,
         tokens=state.tokens,
@@ -142,7 +142,7 @@ def _walk(
                 loop.save(saver, key, best, history)
         if asked.asked:
             loop.save(saver, key, best, history)
-    if not state.best_step:
+    if state.steps and not state.best_step:
         raise UserError(
             "no look at the valid split gave a finite score", where=loop.what, fix=trouble.calmer(config)
         )
