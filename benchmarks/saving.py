@@ -143,7 +143,7 @@ class Seeker:
         """Nowhere."""
         return str(row)
 
-    def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:  # noqa: ARG002
+    def collate(self, rows: Any, length: int, draw: np.random.Generator, *, done: float) -> Tensors:  # noqa: ARG002
         """The end of the measurement."""
         raise Reached
 

@@ -123,7 +123,7 @@ def test_a_signal_ends_it_with_the_usual_status_and_says_how_to_go_on(
 ) -> None:
     code = (
         "import os, sys\nfrom autolect.cli import main, run\n"
-        f"run._read = lambda *given: os.kill(os.getpid(), {int(number)})\n"
+        f"run.read = lambda *given: os.kill(os.getpid(), {int(number)})\n"
         "main.main(['run', 'any.toml'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -17,7 +17,7 @@ from autolect.core.progress import Silent
 from autolect.core.recipe import TrainConfig
 from autolect.jobs.pretrain import PretrainGoal
 from autolect.nn.model import Model, architecture_for
-from autolect.text.shards import TokenStore
+from autolect.text.shards import NO_STYLE, TokenStore
 from autolect.train.history import read_log
 from autolect.train.loop import fit
 
@@ -35,9 +35,11 @@ class Named(PretrainGoal):
     def where(self, row: int) -> str:
         return f"row {row}"
 
-    def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> dict[str, Tensor]:
+    def collate(
+        self, rows: NDArray[np.int64], length: int, draw: np.random.Generator, *, done: float
+    ) -> dict[str, Tensor]:
         self.step += 1
-        return super().collate(rows, length, draw)
+        return super().collate(rows, length, draw, done=done)
 
 
 class Heard(Silent):
@@ -54,7 +56,12 @@ def store(count: int) -> TokenStore:
     ids = draw.integers(8, 30, size=6 * count).astype(np.int32)
     marks = np.ones(6 * count, dtype=np.uint8)
     return TokenStore(
-        ids=ids, marks=marks, starts=np.arange(count) * 6, lengths=lengths, documents=np.arange(count)
+        ids=ids,
+        marks=marks,
+        starts=np.arange(count) * 6,
+        lengths=lengths,
+        documents=np.arange(count),
+        styles=np.full(count, NO_STYLE, dtype=np.int16),
     )
 
 

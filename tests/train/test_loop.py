@@ -44,7 +44,7 @@ class Line:
     def where(self, row: int) -> str:
         return f"line.txt:{row + 1}"
 
-    def collate(self, rows: Any, length: int, draw: np.random.Generator) -> Tensors:
+    def collate(self, rows: Any, length: int, draw: np.random.Generator, *, done: float = 0.0) -> Tensors:
         self.seen += 1
         if self.seen == self.stop_at:
             raise KeyboardInterrupt
@@ -247,7 +247,7 @@ def test_a_part_of_a_batch_may_lack_a_part_of_the_loss(tmp_path: Path) -> None:
     class Uneven(Line):
         """Logs the first text apart, which stands in one part of its batch."""
 
-        def collate(self, rows: Any, length: int, draw: np.random.Generator) -> Tensors:
+        def collate(self, rows: Any, length: int, draw: np.random.Generator, *, done: float = 0.0) -> Tensors:
             return super().collate(rows, length, draw) | {"first": torch.from_numpy(np.asarray(rows) == 0)}
 
         def loss(self, batch: Tensors) -> Loss:
@@ -426,7 +426,7 @@ def test_a_loss_that_is_never_finite_ends_with_advice_and_leaves_the_weights() -
 class Poisoned(Line):
     """One text has no finite loss."""
 
-    def collate(self, rows: Any, length: int, draw: np.random.Generator) -> Tensors:
+    def collate(self, rows: Any, length: int, draw: np.random.Generator, *, done: float = 0.0) -> Tensors:
         batch = super().collate(rows, length, draw)
         batch["x"][torch.from_numpy(np.asarray(rows)) == 5] = float("inf")
         return batch

@@ -95,13 +95,27 @@ def generate(
             "--top-p", min=0.0, max=1.0, help="Draw among those that have this probability together."
         ),
     ] = 1.0,
+    beams: Annotated[
+        int,
+        typer.Option("--beams", min=1, max=64, help="Above 1: the likeliest text among so many, undrawn."),
+    ] = 1,
+    style: Annotated[
+        str | None, typer.Option("--style", metavar="NAME", help="Kind of text (corpus.style in the recipe).")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same text.")] = 0,
 ) -> None:
     """Carry each text on."""
 
     def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
         found = lect.generate(
-            texts, length=length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+            texts,
+            length=length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            beams=beams,
+            style=style,
+            seed=seed,
         )
         return [
             Shown(facts={"text": one, "generated": more}, lines=[show.safe(more)])

@@ -49,8 +49,13 @@ class Goal(Protocol):
     def where(self, row: int) -> str:
         """Where a training row comes from, for messages."""
 
-    def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:
-        """Rows -> tensors padded to ``length``, noise drawn from ``draw`` alone."""
+    def collate(
+        self, rows: NDArray[np.int64], length: int, draw: np.random.Generator, *, done: float
+    ) -> Tensors:
+        """Rows -> tensors padded to ``length``, noise drawn from ``draw`` alone.
+
+        done: share of the training that is over, from 0 to 1.
+        """
 
     def loss(self, batch: Tensors) -> Loss:
         """Sum of losses and number of targets of a batch."""

@@ -47,6 +47,9 @@ class CorpusConfig(Section):
     """Encoding of the files when they carry no byte order mark. Never guessed."""
     column: str = "text"
     """Where the text stands in jsonl, csv, tsv and parquet."""
+    style: str | None = None
+    """Column that says what kind of text a document is (author, genre, source); "file": the file's name. It
+    becomes a control token (CTRL: Keskar 2019, arXiv:1909.05858), see `generate --style`."""
     document: Literal["auto", "line", "block", "file"] = "auto"
     """What one document is in plain text: a line, a block between blank lines, or the file. "auto" takes
     blocks where lines are wrapped, else lines."""
@@ -177,7 +180,7 @@ class Recipe(Section):
     vectors: SerializeAsAny[Section] | None = None
     encoder: SerializeAsAny[Section]
     bottleneck: BottleneckConfig = BottleneckConfig()
-    decoder: SerializeAsAny[Section]
+    decoder: SerializeAsAny[Section] | None
     objective: SerializeAsAny[Section]
     train: TrainConfig = TrainConfig(minutes=10)
     task: SerializeAsAny[Section] | None = None
@@ -245,8 +248,9 @@ def changed(base: Recipe, *layers: Table) -> Recipe:
 def to_table(recipe: Recipe) -> Table:
     """The resolved recipe as plain values; what is empty is left out."""
     table: Table = recipe.model_dump(mode="json", exclude_none=True)
-    if recipe.vectors is None:
-        table["vectors"] = {"kind": "none"}
+    for section in ("vectors", "decoder"):
+        if getattr(recipe, section) is None:
+            table[section] = {"kind": "none"}
     return table
 
 
@@ -256,7 +260,7 @@ def _plugged(section: str, value: Any, default: str) -> Section | None:
     value = dict(value)
     inherited = value.pop(INHERITED, {})
     kind = value.setdefault("kind", default)
-    if kind == "none" and section == "vectors":
+    if kind == "none" and section in ("vectors", "decoder"):
         return None
     plugin = registry.load(_GROUP.get(section, section), kind)
     known = {k: v for k, v in inherited.items() if k in plugin.config.model_fields}

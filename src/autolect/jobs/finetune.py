@@ -75,8 +75,11 @@ class TaskGoal:
         place: str = self._rows.where(row)
         return place
 
-    def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:
+    def collate(
+        self, rows: NDArray[np.int64], length: int, draw: np.random.Generator, *, done: float
+    ) -> Tensors:
         """Rows of the train examples, some tokens hidden."""
+        del done
         batch: Tensors = self.task.collate(self._rows, rows, length, draw)
         return batch
 

@@ -13,18 +13,21 @@ from numpy.typing import NDArray
 
 from autolect.core import bundle, files
 from autolect.core.errors import UserError
-from autolect.core.recipe import CorpusConfig
+from autolect.core.recipe import CorpusConfig, Recipe
 from autolect.jobs.stages import Run, section
 from autolect.text import language, readers, split
 from autolect.text.clean import Cleaner
 from autolect.text.dedup import Deduplicator
 from autolect.text.marks import token_marks
-from autolect.text.shards import TokenWriter
+from autolect.text.shards import NO_STYLE, TokenWriter
 from autolect.text.tokenizer import Tokenizer
 from autolect.text.tokenizer import train as train_tokenizer
 
 DOCUMENTS, SPLIT, FIGURES = "documents.parquet", "split.npy", "corpus.json"
+TOKENS = "tokens.json"
 BATCH = 1000
+MOST_STYLES = 1000
+"""More different values than this are no kinds of text."""
 LOOKED_AT = 200
 """Documents that the guess of the language looks at."""
 
@@ -49,31 +52,55 @@ def prepare(run: Run) -> Path:
 
 def tokenize(run: Run, corpus: Path) -> Path:
     """Make the tokens folder of a run: the tokenizer, and each split's token ids."""
-    config = run.recipe.tokenizer
-    needs = {**section(run.recipe, "tokenizer"), "corpus": bundle.digest(corpus)}
-    known = files.read_json(corpus / FIGURES)["language"]
+    start = run.recipe.start
+    needs: dict[str, Any] = {"corpus": bundle.digest(corpus)}
+    needs |= {"start": bundle.digest(Path(start))} if start else section(run.recipe, "tokenizer")
 
     def make(folder: Path, facts: dict[str, Any]) -> None:
-        tokenizer = train_tokenizer(
-            documents(corpus, "train"),
-            kind=config.kind,
-            vocab_size=config.vocab_size,
-            lowercase=config.lowercase,
-            language=known,
-            seed=run.recipe.seed,
-        )
+        known = files.read_json(corpus / FIGURES)["language"]
+        if start:
+            tokenizer = Tokenizer.load(Path(start))
+            styles = tuple(bundle.open_bundle(Path(start)).architecture.get("styles", ()))
+        else:
+            tokenizer = _learned(run.recipe, corpus, language=known)
+            styles = tuple(sorted(set(documents(corpus, "train", column="style")) - {""}))
         tokenizer.save(folder)
-        figures: dict[str, Any] = {"kind": config.kind, "vocab_size": len(tokenizer)}
+        figures: dict[str, Any] = {
+            "kind": tokenizer.kind,
+            "vocab_size": len(tokenizer),
+            "styles": list(styles),
+        }
         for name in split.NAMES:
-            figures[name] = _write_tokens(folder, name, corpus, tokenizer, language=known)
+            figures[name] = _write_tokens(folder, name, corpus, tokenizer, styles, language=known)
         facts["vocab_size"] = len(tokenizer)
-        files.save_json(folder / "tokens.json", figures)
+        files.save_json(folder / TOKENS, figures)
+        unknown = figures["train"]
+        if start:
+            run.progress.say(
+                f"tokens: of the new tokens the bundle's tokenizer leaves {unknown['unknown_rate']:.2%}"
+                f" unknown and spells {unknown['spelt_rate']:.2%} byte by byte"
+            )
 
     return run.stage("tokens", kind="tokens", needs=needs, make=make)
 
 
-def documents(corpus: Path, name: str, *, column: Literal["text", "where"] = "text") -> Iterator[str]:
-    """The texts of one split, or the places they come from, in order, in bounded memory."""
+def _learned(recipe: Recipe, corpus: Path, *, language: str) -> Tokenizer:
+    """A tokenizer of the corpus's training documents; UserError where they are too few for any."""
+    config = recipe.tokenizer
+    return train_tokenizer(
+        documents(corpus, "train"),
+        kind=config.kind,
+        vocab_size=config.vocab_size,
+        lowercase=config.lowercase,
+        language=language,
+        seed=recipe.seed,
+    )
+
+
+def documents(
+    corpus: Path, name: str, *, column: Literal["text", "where", "style"] = "text"
+) -> Iterator[str]:
+    """The texts of one split, or the places they come from, or their styles, in order, in bounded memory."""
     import pyarrow.parquet as parquet
 
     assigned = np.load(corpus / SPLIT, allow_pickle=False)
@@ -100,13 +127,14 @@ class _Corpus:
         self.sources: list[int] = []
         self.counts: Counter[str] = Counter()
         self.names: dict[str, int] = {}
+        self.styles: Counter[str] = Counter()
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Documents, their split, and the figures."""
         import pyarrow as arrow
         import pyarrow.parquet as parquet
 
-        schema = arrow.schema([(name, arrow.string()) for name in ("text", "source", "where")])
+        schema = arrow.schema([(name, arrow.string()) for name in ("text", "source", "where", "style")])
         with parquet.ParquetWriter(folder / DOCUMENTS, schema, compression="zstd") as writer:
             kept = self._kept()
             while rows := list(islice(kept, BATCH)):
@@ -136,6 +164,7 @@ class _Corpus:
                 column=self.config.column,
                 encoding=self.config.encoding,
                 document=self.config.document,
+                style=self.config.style,
             )
 
     def _kept(self) -> Iterator[dict[str, str]]:
@@ -149,7 +178,16 @@ class _Corpus:
                 continue
             self.lengths.append(len(text))
             self.sources.append(self.names.setdefault(document.source, len(self.names)))
-            yield {"text": text, "source": document.source, "where": document.where}
+            if document.style:
+                self.styles[document.style] += 1
+            if len(self.styles) > MOST_STYLES:
+                raise UserError(
+                    f"has more than {MOST_STYLES} different values, first {next(iter(self.styles))!r}",
+                    where="corpus.style",
+                    fix="name a column with few, such as a genre or an author",
+                )
+            values = {"source": document.source, "where": document.where, "style": document.style}
+            yield {"text": text, **values}
 
     def _figures(self, assigned: NDArray[np.int8]) -> dict[str, Any]:
         lengths = np.array(self.lengths)
@@ -177,14 +215,25 @@ class _Corpus:
 
 
 def _write_tokens(
-    folder: Path, name: str, corpus: Path, tokenizer: Tokenizer, *, language: str
+    folder: Path,
+    name: str,
+    corpus: Path,
+    tokenizer: Tokenizer,
+    styles: tuple[str, ...],
+    *,
+    language: str,
 ) -> dict[str, Any]:
     writer = TokenWriter(folder, name)
-    unknown, texts = 0.0, documents(corpus, name)
+    numbers = {style: number for number, style in enumerate(styles)}
+    unknown = spelt = 0.0
+    texts, kinds = documents(corpus, name), documents(corpus, name, column="style")
     while some := list(islice(texts, BATCH)):
-        for text, encoding in zip(some, tokenizer.encode_batch(some), strict=True):
-            writer.add(encoding.ids, token_marks(text, encoding.offsets, language=language))
+        for text, style, encoding in zip(some, kinds, tokenizer.encode_batch(some), strict=False):
+            marks = token_marks(text, encoding.offsets, language=language)
+            writer.add(encoding.ids, marks, style=numbers.get(style, NO_STYLE))
             unknown += tokenizer.unknown_rate(encoding.ids) * len(encoding.ids)
+            spelt += tokenizer.spelt_rate(encoding.ids) * len(encoding.ids)
     writer.close()
     total = writer.num_tokens
-    return {"tokens": total, "unknown_rate": unknown / max(1, total)}
+    rates = {"unknown_rate": unknown / max(1, total), "spelt_rate": spelt / max(1, total)}
+    return {"tokens": total, **rates}

@@ -25,13 +25,17 @@ from autolect.jobs.vectors import token_matrix
 from autolect.nn import weights
 from autolect.nn.model import Model, architecture_for, start_from_vectors
 from autolect.text.noise import Texts, rows_of
-from autolect.text.shards import TokenStore, open_store
-from autolect.text.tokenizer import Tokenizer
+from autolect.text.shards import NO_STYLE, TokenStore, open_store
+from autolect.text.tokenizer import BOS, Tokenizer
 from autolect.train import history
 from autolect.train.batches import Batches
 from autolect.train.loop import Outcome, fit
 
 MEASURED_TOKENS = 8192
+MOST_MEASURED = 65_536
+"""Tokens of the valid split that each look measures."""
+UNSTYLED = 0.1
+"""Share of the rows that do not say their style, so that texts can be read and written without one."""
 
 
 class PretrainGoal:
@@ -40,7 +44,8 @@ class PretrainGoal:
     def __init__(
         self, objective: Any, model: Model, train: TokenStore, valid: TokenStore, *, corpus: Path
     ) -> None:
-        self.objective, self.network, self._train, self._valid = objective, model, train, valid
+        self.objective, self.network, self._train = objective, model, train
+        self._valid = valid.sample(MOST_MEASURED)
         self._corpus = corpus
         self.lengths: NDArray[np.int64] = train.lengths + 2
 
@@ -49,9 +54,13 @@ class PretrainGoal:
         number = int(self._train.documents[row])
         return next(islice(documents(self._corpus, "train", column="where"), number, None))
 
-    def collate(self, rows: NDArray[np.int64], length: int, draw: np.random.Generator) -> Tensors:
+    def collate(
+        self, rows: NDArray[np.int64], length: int, draw: np.random.Generator, *, done: float
+    ) -> Tensors:
         """Rows of the train split, noisy."""
-        corrupted: Tensors = self.objective.corrupt(_texts(self._train, rows, length), draw)
+        shown = draw.random(len(rows)) >= UNSTYLED
+        texts = self._texts(self._train, rows, length, shown=shown)
+        corrupted: Tensors = self.objective.corrupt(texts, draw, done=done)
         return corrupted
 
     def loss(self, batch: Tensors) -> Loss:
@@ -60,7 +69,7 @@ class PretrainGoal:
         return loss
 
     def measure(self, device: Device) -> Score:
-        """Mean loss on the valid split."""
+        """Mean loss on the valid split, or on an even sample of it where it is large."""
         return self.measure_on(self._valid, device)
 
     def measure_on(self, store: TokenStore, device: Device) -> Score:
@@ -72,12 +81,34 @@ class PretrainGoal:
         with torch.no_grad(), device.computing():
             for number, batch in enumerate(batches):
                 draw = np.random.default_rng([zlib.crc32(b"measure"), number])
-                noisy = self.objective.corrupt(_texts(store, batch.rows, batch.length), draw)
+                noisy = self.objective.corrupt(self._texts(store, batch.rows, batch.length), draw)
                 loss = self.loss(on(noisy, device))
                 for name, (total, count) in {"loss": (loss.total, loss.targets), **loss.parts}.items():
                     seen = sums.setdefault(name, [0.0, 0.0])
                     seen[0], seen[1] = seen[0] + float(total), seen[1] + count
         self.network.train(was_training)
+        return self._score(sums)
+
+    def _texts(
+        self,
+        store: TokenStore,
+        rows: NDArray[np.int64],
+        length: int,
+        *,
+        shown: NDArray[np.bool_] | None = None,
+    ) -> Texts:
+        """Rows of a store; each begins with its style where it has one and it is shown, else with [BOS]."""
+        styles = store.styles[rows].astype(np.int64)
+        told = styles != NO_STYLE if shown is None else shown & (styles != NO_STYLE)
+        return rows_of(
+            [store.sequence(row) for row in rows],
+            [store.marks_of(row) for row in rows],
+            length,
+            begins=np.where(told, self.network.architecture.vocab_size + styles, BOS),
+        )
+
+    @staticmethod
+    def _score(sums: dict[str, list[float]]) -> Score:
         figures = {name: total / max(1.0, count) for name, (total, count) in sums.items()}
         return Score(value=-figures["loss"], figures=figures)
 
@@ -188,7 +219,3 @@ def write_info(folder: Path, info: BundleInfo) -> None:
     """bundle.json and the card."""
     files.save_json(folder / bundle.INFO, info.model_dump(mode="json"))
     files.save_file(folder / bundle.CARD, bundle.card(info))
-
-
-def _texts(store: TokenStore, rows: NDArray[np.int64], length: int) -> Texts:
-    return rows_of([store.sequence(row) for row in rows], [store.marks_of(row) for row in rows], length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import itertools
 import re
@@ -30,6 +31,7 @@ GAP = "[MASK]"
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 _ROWS = 64
 """Texts that are encoded at once."""
+_SHOWN_STYLES = 20
 
 
 def load(folder: Path | str) -> Lect:
@@ -79,10 +81,10 @@ class Lect:
             able.add("score")
         if architecture.fill:
             able.add("fill")
-        if self._model.decoder is not None:
+        if architecture.causal or self._model.decoder is not None:
             able.add("generate")
-            if self._model.bottleneck is not None or architecture.states:
-                able.add("reconstruct")
+        if self._model.bottleneck is not None or architecture.states:
+            able.add("reconstruct")
         if self.info.task is not None:
             able.add(self.info.task.kind)
         return frozenset(able)
@@ -99,6 +101,11 @@ class Lect:
                 if label != "O" and not label.startswith("I-")
             )
         )
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Kinds of text that `generate` can be asked for."""
+        return self._model.architecture.styles
 
     @property
     def max_tokens(self) -> int:
@@ -163,20 +170,32 @@ class Lect:
         temperature: float = 0.8,
         top_k: int = 0,
         top_p: float = 1.0,
+        beams: int = 1,
+        style: str | None = None,
         seed: int = 0,
     ) -> list[str]:
         """Each text continued by up to ``length`` tokens; temperature 0 is greedy.
 
         top_k, top_p: draw among so many likeliest tokens, or among those that have this probability together.
+        beams: keep so many beginnings and give the likeliest text, drawing nothing. style: what kind of text
+        it shall be, one of ``styles``.
         """
         self._need("generate")
+        first = BOS if style is None else self._style(style)
         found = []
         for text in texts:
             ids = self.reader.read([text])[0].ids[: max(0, self.max_tokens - length)]
             memory = self._memory(text) if "reconstruct" in self.abilities else None
-            begin = torch.tensor([BOS, *ids.tolist()])
+            begin = torch.tensor([first, *ids.tolist()])
             new = self._write(
-                begin, length, memory, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+                begin,
+                length,
+                memory,
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                beams=beams,
+                seed=seed,
             )
             found.append(self.reader.tokenizer.decode([*ids.tolist(), *new]))
         return found
@@ -290,6 +309,26 @@ class Lect:
             never=never,
             **chance,
         )[0]
+
+    def _style(self, style: str) -> int:
+        """The id of a control token; UserError for a style that was never seen."""
+        if style in self.styles:
+            return self._model.architecture.vocab_size + self.styles.index(style)
+        if not self.styles:
+            raise UserError(
+                f"no style {style!r}: it was trained without styles",
+                where=str(self.folder),
+                fix="set corpus.style to a column, and pretrain",
+            )
+        near = difflib.get_close_matches(style, self.styles, n=1)
+        known = f"it knows {', '.join(self.styles[:_SHOWN_STYLES])}"
+        more = ", ..." if len(self.styles) > _SHOWN_STYLES else ""
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UserError(
+            f"no text of style {style!r} was seen in training",
+            where=str(self.folder),
+            fix=f"{hint}{known}{more}",
+        )
 
     def _need(self, ability: str) -> None:
         if ability not in self.abilities:

@@ -22,6 +22,10 @@ class Keys:
     key: Tensor
     value: Tensor
 
+    def pick(self, rows: Tensor) -> Keys:
+        """Those of some rows of the batch, in that order, perhaps more than once."""
+        return Keys(self.key[rows], self.value[rows])
+
 
 class Attention(nn.Module):
     """Scaled dot-product attention (Vaswani 2017, arXiv:1706.03762), rotary positions optional.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,10 @@ from autolect.nn.norm import make_norm
 
 EMBEDDING_STD = 0.05
 """Spread of the embedding rows, random or from vectors; wider than the usual 0.02, not compared yet."""
+
+Head = Literal["modern", "bert", "plain"]
+"""modern: RMSNorm and a matrix that starts as the identity. bert: a matrix, GELU and LayerNorm (Devlin 2019).
+plain: nothing (Radford 2019, Lewis 2020)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,10 @@ class Architecture:
     """The decoder attends to all states of the encoder, not to a latent (BART)."""
     fill: bool = True
     """It was taught to guess hidden tokens."""
+    styles: tuple[str, ...] = ()
+    """What may stand in the place of [BOS] to say what kind of text follows: style i is id V + i."""
+    output: Head = "modern"
+    """What stands between states and scores."""
 
     @property
     def width(self) -> int:
@@ -55,6 +63,8 @@ class Architecture:
             "both": self.both,
             "states": self.states,
             "fill": self.fill,
+            "styles": list(self.styles),
+            "output": self.output,
         }
 
 
@@ -79,30 +89,56 @@ def architecture_from(plain: dict[str, Any]) -> Architecture:
         both=plain.get("both", False),
         states=plain.get("states", False),
         fill=plain.get("fill", not plain["causal"]),
+        styles=tuple(plain.get("styles", ())),
+        output=plain.get("output", "modern"),
     )
 
 
-def architecture_for(recipe: Recipe, *, vocab_size: int) -> Architecture:
+def architecture_for(recipe: Recipe, *, vocab_size: int, styles: tuple[str, ...] = ()) -> Architecture:
     """What a recipe asks for; its objective decides which parts are built. UserError where they cannot be."""
     objective: str = recipe.objective.kind  # type: ignore[attr-defined]
     parts = registry.load("objectives", objective).build.PARTS
+    decoder = recipe.decoder if "decoder" in parts else None
     if "both" in parts:
         _refuse_one_way(recipe, objective)
-    return Architecture(
+    if decoder is None and "decoder" in parts and "causal" not in parts:
+        raise UserError(
+            f"{objective} writes the text again with a decoder",
+            where="decoder.kind",
+            fix="name one (transformer, lstm, gru), or set objective.kind = 'masked' or 'causal'",
+        )
+    bottleneck = recipe.bottleneck if "bottleneck" in parts else None
+    found = Architecture(
         vocab_size=vocab_size,
         encoder=recipe.encoder,
-        decoder=recipe.decoder if "decoder" in parts else None,
-        bottleneck=recipe.bottleneck if "bottleneck" in parts else None,
+        decoder=decoder,
+        bottleneck=bottleneck,
         causal="causal" in parts,
         both="both" in parts,
         states="states" in parts,
         fill="fill" in parts,
+        styles=styles,
+        output=_output(recipe.encoder, classic="bert" if "fill" in parts else "plain"),
     )
+    if bottleneck is not None and bottleneck.size is not None and bottleneck.size > found.width:
+        raise UserError(
+            f"{bottleneck.size} is wider than the states it is made of ({found.width})",
+            where="bottleneck.size",
+            fix=f"set it to {found.width} or less, or widen the encoder",
+        )
+    return found
+
+
+def _output(encoder: Section, *, classic: Head) -> Head:
+    """BERT's head for hidden tokens, nothing for the writing of GPT-2 and BART, else the modern one."""
+    return classic if getattr(encoder, "shape", "modern") != "modern" else "modern"
 
 
 def _refuse_one_way(recipe: Recipe, objective: str) -> None:
     """A stack that goes both ways and one way with the same weights must be able to look back only."""
     for group, section in (("encoders", recipe.encoder), ("decoders", recipe.decoder)):
+        if section is None:
+            continue
         kind: str = section.kind  # type: ignore[attr-defined]
         if not getattr(registry.load(group, kind).build, "BOTH", False):
             name = group.removesuffix("s")
@@ -124,7 +160,7 @@ class Model(nn.Module):
         self.architecture = architecture
         width, decoder = architecture.width, architecture.decoder
         encoder = architecture.encoder
-        self.embedding = nn.Embedding(architecture.vocab_size, width)
+        self.embedding = nn.Embedding(architecture.vocab_size + len(architecture.styles), width)
         nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD)
         kind: str = encoder.kind  # type: ignore[attr-defined]
         self.encoder = registry.load("encoders", kind).build(encoder, causal=architecture.causal)
@@ -135,9 +171,14 @@ class Model(nn.Module):
             build = registry.load("decoders", decoder.kind).build  # type: ignore[attr-defined]
             memory = bottleneck is not None or architecture.states
             self.decoder = build(decoder, width=width, memory=memory)
-        self.guess_norm = make_norm("rms", width)
-        self.guess = nn.Linear(width, width, bias=False)
-        nn.init.eye_(self.guess.weight)
+        output = architecture.output
+        self.guess_norm = make_norm("rms", width) if output == "modern" else None
+        self.guess = None if output == "plain" else nn.Linear(width, width, bias=output == "bert")
+        self.guess_leave = make_norm("layer", width) if output == "bert" else None
+        if self.guess is not None:
+            nn.init.eye_(self.guess.weight)
+        if self.guess is not None and output == "bert":
+            nn.init.zeros_(self.guess.bias)
         self.output_bias = nn.Parameter(torch.zeros(architecture.vocab_size))
 
     def encode(self, tokens: Tensor, keep: Tensor) -> Tensor:
@@ -163,8 +204,14 @@ class Model(nn.Module):
 
     def scores(self, states: Tensor) -> Tensor:
         """States (...,D) -> one score a token of the vocabulary (...,V), by the embedding's rows."""
-        rows = self.embedding.weight
-        return nn.functional.linear(self.guess(self.guess_norm(states)), rows, self.output_bias)
+        if self.guess_norm is not None:
+            states = self.guess_norm(states)
+        if self.guess is not None:
+            states = self.guess(states)
+        if self.guess_leave is not None:
+            states = self.guess_leave(nn.functional.gelu(states))
+        rows = self.embedding.weight[: self.architecture.vocab_size]
+        return nn.functional.linear(states, rows, self.output_bias)
 
     def memory(self, latent: Tensor) -> Tensor:
         """Latent (B,K) -> what the decoder attends to (B,1,D)."""
@@ -196,7 +243,7 @@ def start_from_vectors(model: Model, matrix: NDArray[np.float32]) -> None:
     Rows are rescaled to the initialiser's spread; unscaled rows are known to hurt (arXiv:2407.12514).
     Rows of zeros (tokens without a vector) keep their random start.
     """
-    rows = model.embedding.weight
+    rows = model.embedding.weight[: model.architecture.vocab_size]
     assert matrix.shape == tuple(rows.shape), "vectors were learned over the same vocabulary"
     known = np.abs(matrix).sum(axis=1) > 0
     chosen = matrix[known]

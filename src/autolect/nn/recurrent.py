@@ -32,6 +32,15 @@ class Past:
     hidden: list[Any]
     memory: Keys | None
 
+    def pick(self, rows: Tensor) -> Past:
+        """What is remembered of some rows of the batch; the memory is the same for all of them."""
+        hidden = [
+            tuple(part[:, rows] for part in one) if isinstance(one, tuple) else one[:, rows]
+            for one in self.hidden
+        ]
+        memory = None if self.memory is None else self.memory.pick(torch.zeros_like(rows))
+        return Past(hidden=hidden, memory=memory)
+
 
 class Layer(nn.Module):
     """One residual recurrent layer; with two directions each gets half of the width.

@@ -65,6 +65,12 @@ class Past:
     memory: list[Keys | None] = field(default_factory=list)
     position: int = 0
 
+    def pick(self, rows: Tensor) -> Past:
+        """What is remembered of some rows of the batch; the memory is the same for all of them."""
+        own = [None if one is None else one.pick(rows) for one in self.own]
+        memory = [None if one is None else one.pick(torch.zeros_like(rows)) for one in self.memory]
+        return Past(own=own, memory=memory, position=self.position)
+
 
 class Feedforward(nn.Module):
     """(…,D) -> (…,D): GELU MLP, or the gated one at the same size (Shazeer 2020, arXiv:2002.05202)."""

@@ -1,4 +1,4 @@
-"""Writing text token by token: greedy or sampled, from a latent or from a beginning."""
+"""Writing text token by token: greedy, sampled or by beams, from a latent or from a beginning."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def write(
     temperature: float = 0.0,
     top_k: int = 0,
     top_p: float = 1.0,
+    beams: int = 1,
     seed: int = 0,
     never: Tensor | None = None,
 ) -> list[list[int]]:
@@ -28,16 +29,19 @@ def write(
 
     Gives the new ids of each row up to ``stop``, at most ``length``. temperature 0 takes the likeliest; else
     one is drawn among the ``top_k`` likeliest (0: all), and of these among the fewest that together have
-    the probability ``top_p`` (Holtzman 2020). never (m,): ids that are not written.
+    the probability ``top_p`` (Holtzman 2020). beams: above 1, nothing is drawn, see `search`. never (m,):
+    ids that are not written.
     """
-    rows = 1 if memory is None else memory.shape[0]
+    if beams > 1:
+        rows = [None] if memory is None else [row[None] for row in memory]
+        return [
+            search(model, begin=begin, stop=stop, length=length, memory=one, beams=beams, never=never)
+            for one in rows
+        ]
     chance = torch.Generator().manual_seed(seed)
-    past: Any = None
-    scores = torch.zeros(0)
-    for token in begin.tolist():
-        scores, past = _step(model, torch.full((rows, 1), token), past, memory)
-    written: list[list[int]] = [[] for _ in range(rows)]
-    open_rows = torch.ones(rows, dtype=torch.bool)
+    scores, past = _read(model, begin, memory, rows=1 if memory is None else memory.shape[0])
+    written: list[list[int]] = [[] for _ in range(len(scores))]
+    open_rows = torch.ones(len(scores), dtype=torch.bool)
     for _ in range(length):
         if never is not None:
             scores[:, never] = -torch.inf
@@ -51,14 +55,76 @@ def write(
     return written
 
 
+@torch.inference_mode()
+def search(
+    model: Model,
+    *,
+    begin: Tensor,
+    stop: int,
+    length: int,
+    memory: Tensor | None,
+    beams: int,
+    never: Tensor | None = None,
+) -> list[int]:
+    """The likeliest text that goes on from ``begin`` (n,), as far as so many beginnings side by side find it.
+
+    memory (1,S,D). Texts are compared by their log-probability over their length to the power 0.6, so that
+    short ones have no advantage (Wu 2016, arXiv:1609.08144). Gives the new ids without ``stop``.
+    """
+    scores, past = _read(model, begin, memory, rows=1)
+    texts: list[list[int]] = [[]]
+    sums = torch.zeros(1)
+    ended: list[tuple[float, list[int]]] = []
+    for place in range(1, length + 1):
+        if never is not None:
+            scores[:, never] = -torch.inf
+        reached = sums[:, None] + scores.log_softmax(dim=-1)
+        # Twice as many as are kept, since half of them may end here.
+        best = reached.flatten().topk(min(2 * beams, reached.numel()))
+        rows, chosen = best.indices // reached.shape[1], best.indices % reached.shape[1]
+        kept: list[int] = []
+        for at, (value, row, token) in enumerate(
+            zip(best.values.tolist(), rows.tolist(), chosen.tolist(), strict=True)
+        ):
+            if token == stop:
+                ended.append((_fair(value, place), texts[row]))
+            elif len(kept) < beams and value > -torch.inf:
+                kept.append(at)
+        if not kept or (ended and max(ended)[0] >= _fair(float(best.values[kept[0]]), length)):
+            break
+        order = rows[kept]
+        texts = [[*texts[int(rows[at])], int(chosen[at])] for at in kept]
+        sums = best.values[kept]
+        first, second = past
+        past = tuple(None if one is None else one.pick(order) for one in (first, second))
+        scores, past = _step(model, chosen[kept][:, None], past, memory)
+    else:
+        ended += [(_fair(float(value), length), text) for value, text in zip(sums, texts, strict=True)]
+    return max(ended)[1]
+
+
+def _fair(value: float, length: int) -> float:
+    """A log-probability that texts of another length may be compared by."""
+    return value / float(max(1, length) ** 0.6)
+
+
+def _read(model: Model, begin: Tensor, memory: Tensor | None, *, rows: int) -> tuple[Tensor, Any]:
+    """The scores (B,V) of what follows ``begin``, and what was remembered on the way."""
+    past: Any = None
+    scores = torch.zeros(0)
+    for token in begin.tolist():
+        scores, past = _step(model, torch.full((rows, 1), token), past, memory)
+    return scores, past
+
+
 def _step(model: Model, tokens: Tensor, past: Any, memory: Tensor | None) -> tuple[Tensor, Any]:
     """Tokens (B,1) -> scores (B,V) of the next one."""
-    assert model.decoder is not None
     first, second = (None, None) if past is None else past
     x = model.embedding(tokens)
     if model.architecture.causal:
         x, first = model.encoder.step(x, first)
-    x, second = model.decoder.step(x, second, memory)
+    if model.decoder is not None:
+        x, second = model.decoder.step(x, second, memory)
     return model.scores(x[:, 0]).float(), (first, second)
 
 

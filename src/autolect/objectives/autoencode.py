@@ -13,24 +13,17 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from autolect.core.config import Section
 from autolect.core.goal import Loss, Tensors
 from autolect.nn.losses import NO_TARGET, tensors, token_loss
 from autolect.nn.model import Model
-from autolect.text.noise import Texts, Unit, choose, groups, hide
+from autolect.text.noise import Hiding, Texts, choose
 from autolect.text.tokenizer import MASK, PAD
 
 
-class AutoencodeConfig(Section):
-    """What is hidden from whom."""
+class AutoencodeConfig(Hiding):
+    """What is hidden from the encoder, and from the decoder."""
 
     kind: Literal["autoencode"] = "autoencode"
-    share: float = Field(default=0.2, gt=0, lt=1)
-    """Share of the tokens that are hidden from the encoder."""
-    unit: Unit = "token"
-    """What is hidden whole: a token, a word of the language, or a span of about three words."""
-    swap: bool = True
-    """Of what is hidden 10 % becomes a random token and 10 % stays (Devlin 2019); else all is [MASK]."""
     decoder_share: float = Field(default=0.5, ge=0, lt=1)
     """Share of its inputs that the decoder does not see, so that it must ask the latent."""
 
@@ -43,14 +36,14 @@ class Autoencode:
     def __init__(self, config: AutoencodeConfig, *, vocab_size: int) -> None:
         self.config, self.vocab_size = config, vocab_size
 
-    def corrupt(self, texts: Texts, draw: np.random.Generator) -> Tensors:
+    def corrupt(self, texts: Texts, draw: np.random.Generator, *, done: float = 1.0) -> Tensors:
         """Texts (B,T) -> tokens, keep, targets (B,T) and inputs, inputs_keep, following (B,T-1)."""
-        ids, config = texts.ids, self.config
-        chosen = choose(texts, config.share, draw, units=groups(texts, draw, unit=config.unit))
+        ids = texts.ids
+        tokens, chosen = self.config.hide(texts, draw, done=done, vocab_size=self.vocab_size)
         inputs, following = ids[:, :-1], ids[:, 1:]
-        unseen = choose(texts, config.decoder_share, draw)[:, :-1]
+        unseen = choose(texts, self.config.decoder_share, draw)[:, :-1]
         return tensors(
-            tokens=hide(ids, chosen, draw, vocab_size=self.vocab_size, swap=config.swap),
+            tokens=tokens,
             keep=ids != PAD,
             targets=np.where(chosen, ids, NO_TARGET),
             inputs=np.where(unseen, MASK, inputs),

@@ -32,9 +32,9 @@ class Causal:
     def __init__(self, config: CausalConfig, *, vocab_size: int) -> None:
         self.config, self.vocab_size = config, vocab_size
 
-    def corrupt(self, texts: Texts, draw: np.random.Generator) -> Tensors:
+    def corrupt(self, texts: Texts, draw: np.random.Generator, *, done: float = 1.0) -> Tensors:
         """Texts (B,T) -> tokens, keep, targets (B,T-1 each)."""
-        del draw
+        del draw, done
         tokens, following = np.ascontiguousarray(texts.ids[:, :-1]), texts.ids[:, 1:]
         return tensors(
             tokens=tokens, keep=tokens != PAD, targets=np.where(following == PAD, NO_TARGET, following)

@@ -44,8 +44,9 @@ class Denoise:
     def __init__(self, config: DenoiseConfig, *, vocab_size: int) -> None:
         self.config, self.vocab_size = config, vocab_size
 
-    def corrupt(self, texts: Texts, draw: np.random.Generator) -> Tensors:
+    def corrupt(self, texts: Texts, draw: np.random.Generator, *, done: float = 1.0) -> Tensors:
         """Texts (B,T) -> tokens, keep (B,T) and inputs, inputs_keep, following (B,T-1)."""
+        del done
         config, damaged = self.config, texts
         if config.permute:
             damaged = permute(damaged, draw)

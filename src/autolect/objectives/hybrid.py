@@ -14,24 +14,17 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from autolect.core.config import Section
 from autolect.core.goal import Loss, Tensors
 from autolect.nn.losses import NO_TARGET, tensors, token_loss
 from autolect.nn.model import Model
-from autolect.text.noise import Texts, Unit, choose, groups, hide
+from autolect.text.noise import Hiding, Texts
 from autolect.text.tokenizer import PAD
 
 
-class HybridConfig(Section):
-    """What is hidden, and how often there is nothing to hide."""
+class HybridConfig(Hiding):
+    """What is hidden in the rows that are read both ways, and how many are not."""
 
     kind: Literal["hybrid"] = "hybrid"
-    share: float = Field(default=0.2, gt=0, lt=1)
-    """Share of the tokens that are hidden in the rows that are read both ways."""
-    unit: Unit = "token"
-    """What is hidden whole: a token, a word of the language, or a span of about three words."""
-    swap: bool = True
-    """Of what is hidden 10 % becomes a random token and 10 % stays (Devlin 2019); else all is [MASK]."""
     causal: float = Field(default=0.25, gt=0, lt=1)
     """Share of the rows that are read from left to right."""
 
@@ -44,12 +37,11 @@ class Hybrid:
     def __init__(self, config: HybridConfig, *, vocab_size: int) -> None:
         self.config, self.vocab_size = config, vocab_size
 
-    def corrupt(self, texts: Texts, draw: np.random.Generator) -> Tensors:
+    def corrupt(self, texts: Texts, draw: np.random.Generator, *, done: float = 1.0) -> Tensors:
         """Texts (B,T) -> tokens, keep, targets (B,T-1 each), ahead (B,): rows read from left to right."""
         ids, config = texts.ids, self.config
         ahead = draw.random(len(ids)) < config.causal
-        chosen = choose(texts, config.share, draw, units=groups(texts, draw, unit=config.unit))
-        tokens = hide(ids, chosen, draw, vocab_size=self.vocab_size, swap=config.swap)
+        tokens, chosen = config.hide(texts, draw, done=done, vocab_size=self.vocab_size)
         tokens = np.where(ahead[:, None], ids, tokens)[:, :-1]
         wanted = np.where(ahead[:, None], ids[:, 1:] != PAD, chosen[:, 1:])
         return tensors(

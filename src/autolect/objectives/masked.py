@@ -9,26 +9,18 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
-from autolect.core.config import Section
 from autolect.core.goal import Loss, Tensors
 from autolect.nn.losses import NO_TARGET, tensors, token_loss
 from autolect.nn.model import Model
-from autolect.text.noise import Texts, Unit, choose, groups, hide
+from autolect.text.noise import Hiding, Texts
 from autolect.text.tokenizer import PAD
 
 
-class MaskedConfig(Section):
+class MaskedConfig(Hiding):
     """What is hidden."""
 
     kind: Literal["masked"] = "masked"
-    share: float = Field(default=0.2, gt=0, lt=1)
-    """Share of the tokens that are hidden; more than 15 % teaches sooner (Wettig 2023)."""
-    unit: Unit = "token"
-    """What is hidden whole: a token, a word of the language, or a span of about three words."""
-    swap: bool = True
-    """Of what is hidden 10 % becomes a random token and 10 % stays (Devlin 2019); else all is [MASK]."""
 
 
 class Masked:
@@ -39,14 +31,13 @@ class Masked:
     def __init__(self, config: MaskedConfig, *, vocab_size: int) -> None:
         self.config, self.vocab_size = config, vocab_size
 
-    def corrupt(self, texts: Texts, draw: np.random.Generator) -> Tensors:
+    def corrupt(self, texts: Texts, draw: np.random.Generator, *, done: float = 1.0) -> Tensors:
         """Texts (B,T) -> tokens, keep, targets (B,T each)."""
-        ids, config = texts.ids, self.config
-        chosen = choose(texts, config.share, draw, units=groups(texts, draw, unit=config.unit))
+        tokens, chosen = self.config.hide(texts, draw, done=done, vocab_size=self.vocab_size)
         return tensors(
-            tokens=hide(ids, chosen, draw, vocab_size=self.vocab_size, swap=config.swap),
-            keep=ids != PAD,
-            targets=np.where(chosen, ids, NO_TARGET),
+            tokens=tokens,
+            keep=texts.ids != PAD,
+            targets=np.where(chosen, texts.ids, NO_TARGET),
         )
 
     def loss(self, model: Model, batch: Tensors) -> Loss:

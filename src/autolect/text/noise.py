@@ -11,7 +11,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from autolect.core.config import Section
 from autolect.text.shards import SENTENCE, WORD, Marks
 from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
 
@@ -25,7 +27,10 @@ SPAN = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A batch of texts: ids (B,T) as [BOS] ... [EOS] [PAD] ..., and the marks of their tokens (B,T)."""
+    """A batch of texts: ids (B,T) as [BOS] ... [EOS] [PAD] ..., and the marks of their tokens (B,T).
+
+    In place of [BOS] a control token may stand, whose id is beyond the vocabulary.
+    """
 
     ids: Ids
     marks: Marks
@@ -33,7 +38,9 @@ class Texts:
     @property
     def ordinary(self) -> Chosen:
         """Where there is a token of a text (B,T)."""
-        return self.ids >= NUM_SPECIAL
+        ordinary: Chosen = self.ids >= NUM_SPECIAL
+        ordinary[:, 0] = False
+        return ordinary
 
     def words(self) -> Ids:
         """The number of each token's word within its row, from 0 (B,T)."""
@@ -44,12 +51,21 @@ class Texts:
         return _numbers((self.marks & SENTENCE) > 0, self.ordinary)
 
 
-def rows_of(sequences: Sequence[NDArray[np.int32]], marks: Sequence[Marks], length: int) -> Texts:
-    """Sequences of ids and of their marks -> texts, padded to ``length``."""
+def rows_of(
+    sequences: Sequence[NDArray[np.int32]],
+    marks: Sequence[Marks],
+    length: int,
+    *,
+    begins: NDArray[np.int64] | None = None,
+) -> Texts:
+    """Sequences of ids and of their marks -> texts of ``length``; begins (B,): ids instead of [BOS]."""
     placed = np.zeros((len(marks), length), dtype=np.uint8)
     for row, one in enumerate(marks):
         placed[row, 1 : 1 + len(one)] = one
-    return Texts(padded(sequences, length), placed)
+    ids = padded(sequences, length)
+    if begins is not None:
+        ids[:, 0] = begins
+    return Texts(ids, placed)
 
 
 def padded(sequences: Sequence[NDArray[np.int32]], length: int) -> Ids:
@@ -159,3 +175,26 @@ def _numbers(begins: Chosen, ordinary: Chosen) -> Ids:
     first = np.take_along_axis(counted, ordinary.argmax(axis=1)[:, None], axis=1)
     numbers: Ids = np.maximum(counted - first, 0)
     return numbers
+
+
+class Hiding(Section):
+    """What is hidden of a text, and behind what."""
+
+    share: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the tokens that are hidden; more than 15 % teaches sooner (Wettig 2023)."""
+    share_end: float | None = Field(default=None, gt=0, lt=1)
+    """Share at the end of the training, reached in a straight line (GPT-BERT goes from 0.3 to 0.15); empty:
+    it stays. The valid split is always measured with this one."""
+    unit: Unit = "token"
+    """What is hidden whole: a token, a word of the language, or a span of about three words."""
+    swap: bool = True
+    """Of what is hidden 10 % becomes a random token and 10 % stays (Devlin 2019); else all is [MASK]."""
+
+    def hide(
+        self, texts: Texts, draw: np.random.Generator, *, done: float, vocab_size: int
+    ) -> tuple[Ids, Chosen]:
+        """Texts -> ids (B,T) with some of them hidden, and which (B,T). done: share of the training."""
+        end = self.share if self.share_end is None else self.share_end
+        share = self.share + (end - self.share) * done
+        chosen = choose(texts, share, draw, units=groups(texts, draw, unit=self.unit))
+        return hide(texts.ids, chosen, draw, vocab_size=vocab_size, swap=self.swap), chosen

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -30,6 +30,8 @@ _NARROWEST_WRAP = 40
 _LONGEST_NAME = 40
 _MOST_NAMES = 20
 
+FILE_STYLE = "file"
+"""Asks for the name of a document's file, without its suffixes, as its style."""
 DocumentUnit = Literal["auto", "line", "block", "file"]
 
 
@@ -42,6 +44,8 @@ class Document:
     """The file, relative to the folder that all files share; documents of one source are alike."""
     where: str
     """Source and line, or source and record (Parquet), counted from 1."""
+    style: str = ""
+    """What kind of text it is, by the column that was asked for; "" is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +56,10 @@ class _File:
     name: str
     column: str
     unit: DocumentUnit
+    style: str | None
 
-    def document(self, text: str, number: int) -> Document:
-        return Document(text=text, source=self.name, where=f"{self.name}:{number}")
+    def document(self, text: str, number: int, style: str = "") -> Document:
+        return Document(text=text, source=self.name, where=f"{self.name}:{number}", style=style)
 
     def refuse(self, what: str, *, at: int | str = "", fix: str = "") -> NoReturn:
         path = self.stream.path
@@ -88,19 +93,32 @@ def read(
     column: str = "text",
     encoding: str = "utf-8",
     document: DocumentUnit = "auto",
+    style: str | None = None,
     root: Path | None = None,
 ) -> Iterator[Document]:
     """The documents of one file in order; those of blanks only are left out.
 
     column: where the text stands in jsonl, csv, tsv and parquet.  encoding: of files without a byte order
-    mark.  document: what one document is in plain text.  root: folder that `Document.source` is relative
-    to; without it the source is the file's name.  Raises UserError with file and line, record or byte.
+    mark.  document: what one document is in plain text.  style: column that says what kind of text a
+    document is, `FILE_STYLE` for the file's name.  root: folder that `Document.source` is relative to;
+    without it the source is the file's name.  Raises UserError with file and line, record or byte.
     """
     reader = _reader(path)
     stream = TextFile(path=path, encoding=encoding, encoding_key="corpus.encoding")
     name = path.name if root is None else path.absolute().relative_to(root.absolute()).as_posix()
-    file = _File(stream=stream, name=name, column=column, unit=document)
-    return (found for found in reader(file) if found.text and not found.text.isspace())
+    asked = None if style == FILE_STYLE else style
+    if asked is not None and reader not in _WITH_COLUMNS:
+        raise UserError(
+            f"has no column {asked!r}: it has no columns",
+            where=str(path),
+            fix=f"set corpus.style = {FILE_STYLE!r} to go by the names of files",
+        )
+    file = _File(stream=stream, name=name, column=column, unit=document, style=asked)
+    found = (one for one in reader(file) if one.text and not one.text.isspace())
+    if style != FILE_STYLE:
+        return found
+    named = path.name.split(".")[0]
+    return (replace(one, style=named) for one in found)
 
 
 def guess_document(sample: str) -> Literal["line", "block"]:
@@ -187,7 +205,14 @@ def _jsonl(file: _File) -> Iterator[Document]:
         # Only an escape can smuggle a lone surrogate in, since decoding is strict.
         if "\\u" in line.text and (lone := re.search("[\ud800-\udfff]", text)):
             file.refuse(f"lone surrogate {lone[0]!r} in {file.column!r}", at=line.number, fix="repair it")
-        yield file.document(text, line.number)
+        if file.style is not None and file.style not in record:
+            file.refuse(f"{file.style!r} is missing", at=line.number, fix="mend it, or corpus.style")
+        yield file.document(text, line.number, _said(record.get(file.style or "")))
+
+
+def _said(value: Any) -> str:
+    """A style as text; what is no word or number is none."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -207,12 +232,15 @@ def _table(file: _File) -> Iterator[Document]:
     header = next(rows, None)
     if header is None:
         return
-    if header.cells.count(file.column) != 1:
-        what = "stands twice" if file.column in header.cells else "is missing"
-        fix = _columns_fix(header.cells)
-        file.refuse(f"{file.column!r} {what} in the header", at=header.number, fix=fix)
+    for column in filter(None, (file.column, file.style)):
+        if header.cells.count(column) != 1:
+            what = "stands twice" if column in header.cells else "is missing"
+            fix = _columns_fix(header.cells)
+            file.refuse(f"{column!r} {what} in the header", at=header.number, fix=fix)
     place = header.cells.index(file.column)
-    yield from (file.document(row.cells[place], row.number) for row in rows)
+    style = None if file.style is None else header.cells.index(file.style)
+    for row in rows:
+        yield file.document(row.cells[place], row.number, "" if style is None else row.cells[style])
 
 
 def _parquet(file: _File) -> Iterator[Document]:
@@ -228,11 +256,16 @@ def _parquet(file: _File) -> Iterator[Document]:
             kind = kind.value_type if arrow.types.is_dictionary(kind) else kind
             if not (arrow.types.is_string(kind) or arrow.types.is_large_string(kind)):
                 file.refuse(f"{file.column!r} holds {kind}, not text", fix=_columns_fix(schema.names))
+            if file.style is not None and schema.names.count(file.style) != 1:
+                file.refuse(f"{file.style!r} is missing", fix="set corpus.style to one of its columns")
+            columns = [file.column, *([file.style] if file.style else [])]
             number = 0
-            for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=[file.column]):
-                for text in batch.column(0).to_pylist():
+            for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+                texts = batch.column(file.column).to_pylist()
+                styles = batch.column(columns[-1]).to_pylist() if file.style else [""] * len(texts)
+                for text, style in zip(texts, styles, strict=True):
                     number += 1
-                    yield file.document(text or "", number)
+                    yield file.document(text or "", number, _said(style))
     except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         file.refuse(f"cannot be read as Parquet ({error})", fix="write or copy it again")
 
@@ -255,6 +288,9 @@ _Reader = Callable[[_File], Iterator[Document]]
 _FORMATS: dict[str, _Reader] = {".txt": _plain, ".md": _plain, ".jsonl": _jsonl, ".ndjson": _jsonl}
 _FORMATS |= {".csv": _table, ".tsv": _table, ".parquet": _parquet, ".conllu": _conllu}
 _FORMATS |= dict.fromkeys((".conll", ".iob", ".iob2", ".bio"), _conll)
+
+
+_WITH_COLUMNS: tuple[_Reader, ...] = (_jsonl, _table, _parquet)
 
 
 def _known() -> str:

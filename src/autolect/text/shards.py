@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,13 @@ Marks = NDArray[np.uint8]
 
 WORD, SENTENCE = 1, 2
 """Bits of a token's mark: it begins a word; it begins a sentence."""
+NO_STYLE = -1
+"""Stands for the style of a document that has none."""
 
 
 class TokenWriter:
-    """Writes token ids to ``NAME.ids``, a byte of marks for each to ``NAME.marks``, and the ends of the
-    documents to ``NAME.ends.npy``.
+    """Writes token ids to ``NAME.ids`` and a byte of marks for each to ``NAME.marks``; of each document the
+    end to ``NAME.ends.npy``, and the number of its style to ``NAME.styles.npy``.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -28,21 +30,24 @@ class TokenWriter:
         self._stream = (folder / f"{name}.ids").open("wb")
         self._marks = (folder / f"{name}.marks").open("wb")
         self._ends: list[int] = []
+        self._styles: list[int] = []
         self.num_tokens = 0
 
-    def add(self, ids: Ids, marks: Marks) -> None:
-        """One document: ids (n,) and their marks (n,)."""
+    def add(self, ids: Ids, marks: Marks, *, style: int = NO_STYLE) -> None:
+        """One document: ids (n,), their marks (n,), and the number of its style."""
         assert len(ids) == len(marks), "each token has a mark"
         self._stream.write(ids.astype("<i4").tobytes())
         self._marks.write(marks.tobytes())
         self.num_tokens += len(ids)
         self._ends.append(self.num_tokens)
+        self._styles.append(style)
 
     def close(self) -> None:
         """Finish the files."""
         self._stream.close()
         self._marks.close()
         np.save(self._folder / f"{self._name}.ends.npy", np.array(self._ends, dtype=np.int64))
+        np.save(self._folder / f"{self._name}.styles.npy", np.array(self._styles, dtype=np.int16))
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class TokenStore:
     lengths: NDArray[np.int64]
     documents: NDArray[np.int64]
     """Which document of the split each sequence is cut from."""
+    styles: NDArray[np.int16]
+    """The number of each sequence's style, `NO_STYLE` where there is none."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -66,6 +73,17 @@ class TokenStore:
     def marks_of(self, index: int) -> Marks:
         """The marks of one sequence."""
         return self.marks[self._place(index)]
+
+    def sample(self, tokens: int) -> TokenStore:
+        """About so many tokens of it, in whole sequences spread evenly; all where there are fewer."""
+        every = max(1, -(-int(self.lengths.sum()) // tokens))
+        return replace(
+            self,
+            starts=self.starts[::every],
+            lengths=self.lengths[::every],
+            documents=self.documents[::every],
+            styles=self.styles[::every],
+        )
 
     def _place(self, index: int) -> slice:
         start = int(self.starts[index])
@@ -85,7 +103,10 @@ def open_store(folder: Path, name: str, *, length: int) -> TokenStore:
     marks = np.memmap(marked, dtype=np.uint8, mode="r") if total else np.zeros(0, dtype=np.uint8)
     begins = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]) if total else ends
     starts, lengths, cut_from = _cut(begins, ends - begins, length)
-    return TokenStore(ids=ids, marks=marks, starts=starts, lengths=lengths, documents=cut_from)
+    styles = np.load(folder / f"{name}.styles.npy", allow_pickle=False)
+    return TokenStore(
+        ids=ids, marks=marks, starts=starts, lengths=lengths, documents=cut_from, styles=styles[cut_from]
+    )
 
 
 def _cut(

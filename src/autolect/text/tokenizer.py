@@ -163,6 +163,13 @@ class Tokenizer:
         """Share of ``[UNK]`` among the ids; 0 when there are none."""
         return float(np.mean(np.asarray(ids) == UNK)) if len(ids) else 0.0
 
+    def spelt_rate(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> float:
+        """Share of single bytes, which spell what the vocabulary lacks, among the ids."""
+        if not self._bytes or not len(ids):
+            return 0.0
+        value = np.asarray(ids) - NUM_SPECIAL
+        return float(np.mean((value >= 0) & (value < len(BYTES))))
+
     def save(self, folder: Path) -> None:
         """Write tokenizer.json and its settings into a folder that its owner makes durable."""
         settings = _Settings(kind=self.kind, language=self.language, lowercase=self.lowercase)

@@ -31,6 +31,8 @@ from autolect.train.trouble import finite
 
 MOST_BAD_STEPS = 20
 """So many steps in a row without a finite loss end the run."""
+MOST_LOOKING = 0.1
+"""Share of a budget in minutes that looks at the valid split may take; there are fewer of them rather."""
 MEASURED_STEPS = 6
 """Steps that are timed before a budget in minutes becomes a number of steps."""
 
@@ -54,6 +56,8 @@ class _State:
     """Where the loop stands; all of it goes into a checkpoint."""
 
     steps: int
+    spacing: int = 1
+    """Steps from one look at valid to the next."""
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -119,7 +123,6 @@ def _walk(
         for step, score in state.looks:
             watch(step, score)
     started = time.monotonic() - state.seconds
-    spacing = max(1, state.steps // config.evaluations)
     saver = checkpoint.Saver(folder, loop.goal.network, seconds=config.checkpoint_seconds, what=loop.what)
     with stop.deferred() as asked, contextlib.closing(saver):
         if state.step == 0:
@@ -128,7 +131,7 @@ def _walk(
         while state.step < state.steps and not asked.asked:
             record = loop.step()
             state.seconds = time.monotonic() - started
-            if state.step % spacing == 0 or state.step == state.steps:
+            if state.step % state.spacing == 0 or state.step == state.steps:
                 score = loop.goal.measure(loop.device)
                 record |= {f"valid_{name}": finite(value) for name, value in score.figures.items()}
                 state.looks.append((state.step, score))
@@ -188,7 +191,8 @@ class _Loop:
             history.start()
             started = time.monotonic()
             self.state.first = self.goal.measure(self.device)
-            self.state.steps = self._budget(time.monotonic() - started)
+            self.state.steps, looks = self._budget(time.monotonic() - started)
+            self.state.spacing = max(1, self.state.steps // looks)
             return self.weights(), 0
         best, facts = found
         values = facts["state"]
@@ -230,7 +234,7 @@ class _Loop:
         if 1 < state.bad_steps < most:
             return
         draw = np.random.default_rng([self.seed, 2, state.step])
-        named = trouble.named(self.goal, batch, self.device, draw)
+        named = trouble.named(self.goal, batch, self.device, draw, done=self.done(state.step))
         told = f"step {state.step} had no finite loss or gradient; its texts: {named}"
         if state.bad_steps >= most:
             before = f", nor had the {most - 1} before it" if most > 1 else ""
@@ -242,6 +246,10 @@ class _Loop:
         rate = self.state.tokens / max(1e-9, self.state.seconds)
         note = f"loss {record['loss'] or math.nan:.3f}, {rate:,.0f} tokens/s"
         self.progress.advance(self.what, self.state.step, self.state.steps, note)
+
+    def done(self, step: int) -> float:
+        """Share of the steps before this one; 0 while the speed is measured and their number is not known."""
+        return min(1.0, step / self.state.steps) if self.state.steps else 0.0
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the network's weights."""
@@ -262,7 +270,8 @@ class _Loop:
         try:
             for rows in np.array_split(batch.rows, min(self.config.micro_batches, len(batch.rows))):
                 with self.device.computing():
-                    loss = self.goal.loss(on(self.goal.collate(rows, batch.length, draw), self.device))
+                    noisy = self.goal.collate(rows, batch.length, draw, done=self.done(step))
+                    loss = self.goal.loss(on(noisy, self.device))
                 torch.autograd.backward(loss.total)
                 found.append(_detached(loss))
         except (MemoryError, RuntimeError) as error:
@@ -275,17 +284,24 @@ class _Loop:
                 value.grad.div_(max(1, whole.targets))
         return whole
 
-    def _budget(self, measuring: float) -> int:
-        """The recipe's budget as a number of steps; measuring: seconds that one look at valid takes."""
+    def _budget(self, measuring: float) -> tuple[int, int]:
+        """The recipe's budget as a number of steps, and how often to look at valid meanwhile.
+
+        measuring: seconds that one look takes.
+        """
         config, per_epoch = self.config, self.batches.num_batches
-        if config.steps is not None:
-            return config.steps
         if config.minutes is not None:
-            left = config.minutes * 60 - config.evaluations * measuring
-            return max(1, int(left / self._seconds_a_step()))
-        if config.tokens is not None:
-            return max(1, round(config.tokens * per_epoch / max(1, int(self.batches.lengths.sum()))))
-        return max(1, round((config.epochs or 1.0) * per_epoch))
+            seconds = config.minutes * 60
+            looks = min(config.evaluations, max(1, int(MOST_LOOKING * seconds / max(1e-9, measuring))))
+            left = seconds - looks * measuring
+            return max(1, int(left / self._seconds_a_step())), looks
+        if config.steps is not None:
+            steps = config.steps
+        elif config.tokens is not None:
+            steps = max(1, round(config.tokens * per_epoch / max(1, int(self.batches.lengths.sum()))))
+        else:
+            steps = max(1, round((config.epochs or 1.0) * per_epoch))
+        return steps, config.evaluations
 
     def _seconds_a_step(self) -> float:
         """The mean over batches spread through the first epoch; what these steps learned is forgotten."""

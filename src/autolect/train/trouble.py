@@ -22,12 +22,12 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def named(goal: Goal, batch: Batch, device: Device, draw: np.random.Generator) -> str:
+def named(goal: Goal, batch: Batch, device: Device, draw: np.random.Generator, *, done: float) -> str:
     """File and line of the texts that have no finite loss when they are alone; of all where none is found."""
     guilty = []
     with torch.no_grad(), device.computing():
         for row in batch.rows:
-            alone = goal.collate(np.array([row]), batch.length, draw)
+            alone = goal.collate(np.array([row]), batch.length, draw, done=done)
             if not torch.isfinite(goal.loss(on(alone, device)).total):
                 guilty.append(int(row))
     guilty = guilty or [int(row) for row in batch.rows]
