@@ -125,7 +125,7 @@ def test_what_a_model_cannot_do_is_said_with_what_it_can(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert called("predict", str(made / "pretrained"), "I fly") == 2
-    assert "it can encode" in capsys.readouterr().err
+    assert "it can decode, encode" in capsys.readouterr().err
 
 
 def test_finetune_starts_from_a_bundle(

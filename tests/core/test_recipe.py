@@ -53,7 +53,7 @@ def test_paths_in_overrides_are_seen_from_the_working_folder(
         ("encoder.kind=gur", "there is no 'gur' among the encoders; did you mean 'gru'"),
         ("seed=-1", "seed: "),
         ("corpus.split.valid=0.99", "leave nothing to train on"),
-        ("start=x", "give either"),
+        ("start=x", "no such folder"),
         ("encoder=5", "encoder: is 5, not a table"),
     ],
 )

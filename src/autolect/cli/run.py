@@ -54,9 +54,14 @@ def pretrain(
     recipe: options.RecipeFile,
     assignments: options.Assignments = None,
     out: options.Out = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="BUNDLE", help="Go on from this bundle, with its tokenizer."),
+    ] = None,
 ) -> None:
-    """Train encoder and decoder to reconstruct the text."""
-    walk(ctx, read(recipe, assignments), out=out, until="pretrained")
+    """Train encoder and decoder to reconstruct the text; with --from, a bundle on new text."""
+    given = [] if start is None else [f"start={json.dumps(str(options.bundle_folder(start).resolve()))}"]
+    walk(ctx, read(recipe, [*(assignments or []), *given]), out=out, until="pretrained")
 
 
 def finetune(

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
-from autolect.core import config, registry
+from autolect.core import bundle, config, registry
 from autolect.core.config import INHERITED, Section, Table
 from autolect.core.errors import UserError
 
@@ -79,7 +79,15 @@ class BottleneckConfig(Section):
     pooling: Literal["mean", "cls", "attention"] = "mean"
     """mean: average over real tokens; cls: the first state; attention: a learned average."""
     size: int | None = Field(default=None, ge=1)
-    """K, the latent's width; empty: the encoder's width."""
+    """K, the latent's width; empty: the encoder's width, which it cannot exceed."""
+    code: Literal["real", "variational", "quantised"] = "real"
+    """real: K numbers. variational: with noise, and a price for what they say (VAE). quantised: each number
+    takes one of a few levels, so that a latent is K * log2(levels) bits (FSQ)."""
+    levels: int = Field(default=2, ge=2, le=256)
+    """Values that a number of a quantised latent can take; 2 makes bits."""
+    price: float = Field(default=0.1, ge=0)
+    """Loss for each nat that a variational latent says of its text; 1 is the likelihood's own bound, less
+    keeps more of the text (Higgins 2017)."""
 
 
 class TrainConfig(Section):
@@ -174,7 +182,8 @@ class Recipe(Section):
     seed: int = Field(default=0, ge=0)
     """Every random choice follows from it."""
     start: str | None = None
-    """A bundle to fine-tune from; then there is no corpus, and its tokenizer and networks are used."""
+    """A bundle to go on from, with its tokenizer and network: to fine-tune it, or, where there is a corpus,
+    to pretrain it on that first."""
     corpus: CorpusConfig | None = None
     tokenizer: TokenizerConfig = TokenizerConfig()
     vectors: SerializeAsAny[Section] | None = None
@@ -207,8 +216,8 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _has_text(self) -> Recipe:
-        if (self.corpus is None) == (self.start is None):
-            raise ValueError("give either [corpus] files or start = a bundle's folder")
+        if self.corpus is None and self.start is None:
+            raise ValueError("there is no text; give [corpus] files, or start = a bundle's folder")
         return self
 
 
@@ -229,7 +238,36 @@ def read(
     merged = config.merge(layers, rivals=BUDGETS)
     if path is not None:
         merged.setdefault("name", path.stem)
-    return from_table(merged)
+    return from_table(_continued(merged))
+
+
+def _continued(table: Table) -> Table:
+    """A recipe with a bundle and a corpus takes the bundle's parts; UserError where it names others."""
+    if "corpus" not in table or "start" not in table:
+        return table
+    info = bundle.open_bundle(Path(str(table["start"])))
+    parts = {name: info.architecture[name] or {"kind": "none"} for name in ("encoder", "decoder")}
+    if info.architecture["bottleneck"] is not None:
+        parts["bottleneck"] = info.architecture["bottleneck"]
+    for name, part in parts.items():
+        for key, value in table.get(name, {}).items():
+            if key not in part or part[key] != value:
+                raise UserError(
+                    f"is {value!r} here and {part.get(key)!r} in the bundle",
+                    where=f"{name}.{key}",
+                    fix="leave it out: the bundle's network goes on",
+                )
+    below: Table = {**parts, "objective": {"kind": info.objective}, "train": {"length": info.length}}
+    kept = {"clean": list(info.cleaning), "language": info.language}
+    for key, value in kept.items():
+        given = table["corpus"].get(key, value)
+        if given != value and not (key == "clean" and given == "faithful"):
+            raise UserError(
+                f"is {given!r} here and {value!r} in the bundle",
+                where=f"corpus.{key}",
+                fix="leave it out: new text must be read as the old was",
+            )
+    return config.merge([below, table, {"corpus": kept}], rivals=BUDGETS)
 
 
 def from_table(table: Table) -> Recipe:

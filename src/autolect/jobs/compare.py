@@ -131,8 +131,8 @@ def _walked(work: Run, asked: suite.Suite | None) -> Walked:
     curve: tuple[tuple[float, float], ...] = ()
     if "evaluation" in work.places:
         figures["score"] = files.read_json(work.places["evaluation"] / EVALUATION)["model"]["score"]
-    pretrained = Path(recipe.start) if recipe.start else work.places["pretrained"]
-    if not recipe.start:
+    pretrained = work.places.get("pretrained") or Path(recipe.start or "")
+    if "pretrained" in work.places:
         figures["valid loss"] = bundle.open_bundle(pretrained).metrics["valid_loss"]
         curve = _curve(pretrained, work)
     found = suite.measure(load(pretrained), asked, progress=work.progress) if asked else []

@@ -8,7 +8,8 @@ from typing import Any
 
 from autolect.core import bundle, files, metrics, registry
 from autolect.core.device import choose, set_threads
-from autolect.jobs.finetune import Data, load_network, reader_of
+from autolect.jobs.finetune import Data
+from autolect.jobs.loading import load_network, reader_of
 from autolect.jobs.stages import Run, section
 
 FILE = "evaluation.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,33 +10,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from autolect.core import bundle, files, registry
-from autolect.core.bundle import BundleInfo, TaskInfo
+from autolect.core.bundle import TaskInfo
 from autolect.core.device import Device, choose, set_threads
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe
 from autolect.core.version import __version__
+from autolect.jobs.loading import TaskNetwork, copy_vectors, load_model, reader_of
 from autolect.jobs.pretrain import write_info
 from autolect.nn import weights
-from autolect.nn.model import Model, architecture_from
-from autolect.text.clean import Cleaner
 from autolect.text.labelled_split import Overlap, Parts, conflicts, overlap, split
 from autolect.text.reading import Reader
-from autolect.text.tokenizer import Tokenizer
 from autolect.train.loop import Outcome, fit
-
-COPIED = (
-    "tokenizer.json",
-    "tokenizer.settings.json",
-    "tokens.safetensors",
-    "tokens.keys.json",
-    "words.safetensors",
-    "words.keys.json",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,19 +38,12 @@ class Data:
     hashes: dict[str, str]
 
 
-class TaskNetwork(nn.Module):
-    """The pretrained network and the task's head."""
-
-    def __init__(self, model: Model, head: nn.Module) -> None:
-        super().__init__()
-        self.model, self.head = model, head
-
-
 class TaskGoal:
     """A task with its data, as the loop needs it."""
 
     def __init__(self, task: Any, network: TaskNetwork, data: Data, reader: Reader, length: int) -> None:
         self.task, self.network, self.valid = task, network, data.parts.valid
+        self.reader = reader
         self._rows = task.rows(data.parts.train, reader, length=length)
         task.begin(network.head, self._rows)
         self._valid_rows = task.rows(data.parts.valid, reader, length=length)
@@ -134,12 +114,6 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
     )
 
 
-def reader_of(folder: Path, info: BundleInfo) -> Reader:
-    """Cleaning and tokenizer of a bundle."""
-    cleaner = Cleaner(info.cleaning, language=info.language)
-    return Reader(cleaner=cleaner, tokenizer=Tokenizer.load(folder))
-
-
 def train_task(
     recipe: Recipe,
     parent: Path,
@@ -158,12 +132,7 @@ def train_task(
     set_threads()
     info = bundle.open_bundle(parent)
     torch.manual_seed(recipe.seed)
-    model = Model(architecture_from(info.architecture))
-    if info.task is None:
-        weights.load(model, parent / bundle.WEIGHTS)
-    else:
-        network, _ = load_network(parent, info)
-        model = network.model
+    model = load_model(parent, info)
     config: Any = recipe.task
     task = registry.load("tasks", config.kind).build(config, labels=data.labels)
     network = TaskNetwork(model, task.head(model.architecture.width))
@@ -192,9 +161,8 @@ def write_task_bundle(
     """Fill a bundle's folder with a fine-tuned network."""
     info = bundle.open_bundle(parent)
     weights.save(goal.network.state_dict(), folder / bundle.WEIGHTS)
-    for name in COPIED:
-        if (parent / name).exists():
-            shutil.copyfile(parent / name, folder / name)
+    goal.reader.tokenizer.save(folder)
+    copy_vectors(parent, folder)
     config: Any = recipe.task
     metrics = {f"valid_{name}": value for name, value in outcome.best.figures.items()}
     metrics |= {"steps": outcome.steps, "best_step": outcome.best_step}
@@ -213,17 +181,6 @@ def write_task_bundle(
             }
         ),
     )
-
-
-def load_network(folder: Path, info: BundleInfo) -> tuple[TaskNetwork, Any]:
-    """The network of a fine-tuned bundle, and its task."""
-    assert info.task is not None
-    plugin = registry.load("tasks", info.task.kind)
-    task = plugin.build(plugin.config.model_validate(info.task.settings), labels=info.task.labels)
-    model = Model(architecture_from(info.architecture))
-    network = TaskNetwork(model, task.head(model.architecture.width))
-    weights.load(network, folder / bundle.WEIGHTS)
-    return network.eval(), task
 
 
 def labels_of(example: Any, plugin: Any) -> set[str]:

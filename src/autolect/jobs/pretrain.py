@@ -19,17 +19,27 @@ from autolect.core.device import Device, choose, on, set_threads
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.version import __version__
-from autolect.jobs.prepare import FIGURES, documents
+from autolect.jobs import contexts
+from autolect.jobs.loading import copy_vectors, load_model
+from autolect.jobs.prepare import FIGURES, TOKENS, documents
 from autolect.jobs.stages import Run, section
 from autolect.jobs.vectors import token_matrix
 from autolect.nn import weights
-from autolect.nn.model import Model, architecture_for, start_from_vectors
+from autolect.nn.model import (
+    Architecture,
+    Model,
+    architecture_for,
+    architecture_from,
+    start_from_counts,
+    start_from_vectors,
+)
 from autolect.text.noise import Texts, rows_of
 from autolect.text.shards import NO_STYLE, TokenStore, open_store
 from autolect.text.tokenizer import BOS, Tokenizer
 from autolect.train import history
 from autolect.train.batches import Batches
 from autolect.train.loop import Outcome, fit
+from autolect.vectors.store import WordVectors
 
 MEASURED_TOKENS = 8192
 MOST_MEASURED = 65_536
@@ -121,6 +131,8 @@ def pretrain(run: Run, corpus: Path, tokens: Path, vectors: Path | None) -> Path
     )
     needs |= {"tokens": bundle.digest(tokens)}
     needs |= {"vectors": bundle.digest(vectors) if vectors else None}
+    if recipe.start:
+        needs |= {"start": bundle.digest(Path(recipe.start))}
 
     def make(folder: Path, facts: dict[str, Any]) -> None:
         _Pretraining(run, corpus, tokens, vectors).write(folder, key=facts["key"])
@@ -136,7 +148,11 @@ class _Pretraining:
         recipe = run.recipe
         self.run, self.corpus, self.tokens, self.vectors = run, corpus, tokens, vectors
         self.tokenizer = Tokenizer.load(tokens)
-        self.architecture = architecture_for(recipe, vocab_size=len(self.tokenizer))
+        self.start = Path(recipe.start) if recipe.start else None
+        self.parent = None if self.start is None else bundle.open_bundle(self.start)
+        styles = tuple(files.read_json(tokens / TOKENS)["styles"])
+        wanted = architecture_for(recipe, vocab_size=len(self.tokenizer), styles=styles)
+        self.architecture = wanted if self.parent is None else _same(wanted, self.parent)
         room = recipe.train.length - 2
         self.splits = {name: open_store(tokens, name, length=room) for name in ("train", "valid", "test")}
         for name in ("train", "valid"):
@@ -147,7 +163,11 @@ class _Pretraining:
                     fix="give more text, or set corpus.split and corpus.document",
                 )
         torch.manual_seed(recipe.seed)
-        self.model = Model(self.architecture)
+        if self.start is not None and self.parent is not None:
+            self.model = load_model(self.start, self.parent)
+        else:
+            self.model = Model(self.architecture)
+            start_from_counts(self.model, self._counts())
         if vectors is not None:
             start_from_vectors(self.model, token_matrix(vectors, vocab_size=len(self.tokenizer)))
         kind: str = recipe.objective.kind  # type: ignore[attr-defined]
@@ -155,6 +175,10 @@ class _Pretraining:
         self.goal = PretrainGoal(
             objective, self.model, self.splits["train"], self.splits["valid"], corpus=corpus
         )
+
+    def _counts(self) -> NDArray[np.int64]:
+        """How often each token id stands in the training split (V,)."""
+        return np.bincount(self.splits["train"].ids, minlength=len(self.tokenizer))
 
     def write(self, folder: Path, *, key: str) -> None:
         """Train and fill the bundle's folder."""
@@ -184,8 +208,24 @@ class _Pretraining:
             for path in self.vectors.iterdir():
                 if path.name != files.MANIFEST:
                     shutil.copyfile(path, folder / path.name)
+        elif self.start is not None:
+            copy_vectors(self.start, folder)
+        self._contexts(device).save(folder, name=contexts.NAME)
         history.copy_timeless(work, folder)
         write_info(folder, self._info(outcome, test))
+
+    def _parents(self) -> tuple[str, ...]:
+        if self.start is None or self.parent is None:
+            return ()
+        return (bundle.digest(self.start), *self.parent.parents)
+
+    def _contexts(self, device: Device) -> WordVectors:
+        """Contextual vectors of the frequent words, over documents spread through the training text."""
+        every = max(1, int(self.goal.lengths.sum()) // contexts.TOKENS)
+        texts = islice(documents(self.corpus, "train"), 0, None, every)
+        known = files.read_json(self.corpus / FIGURES)["language"]
+        length = self.run.recipe.train.length - 2
+        return contexts.learn(self.model, self.tokenizer, texts, language=known, length=length, device=device)
 
     def _info(self, outcome: Outcome, test: Score | None) -> BundleInfo:
         recipe = self.run.recipe
@@ -209,10 +249,28 @@ class _Pretraining:
             cleaning=tuple(corpus["cleaning"]),
             length=recipe.train.length,
             objective=recipe.objective.kind,  # type: ignore[attr-defined]
+            parents=()
+            if self.start is None or self.parent is None
+            else (bundle.digest(self.start), *self.parent.parents),
             data={"corpus": bundle.digest(self.corpus)},
             metrics=metrics,
             tool=f"autolect {__version__}",
         )
+
+
+def _same(wanted: Architecture, parent: BundleInfo) -> Architecture:
+    """The bundle's architecture, if the recipe's objective can be trained with it; else UserError."""
+    found = architecture_from(parent.architecture)
+    lacking = [
+        name for name in ("decoder", "bottleneck") if getattr(wanted, name) and not getattr(found, name)
+    ]
+    if lacking or (wanted.causal, wanted.states) != (found.causal, found.states):
+        raise UserError(
+            f"the bundle was trained with {parent.objective!r}, whose network does not serve another way",
+            where="objective.kind",
+            fix="leave out [objective], so that it goes on as it began",
+        )
+    return found
 
 
 def write_info(folder: Path, info: BundleInfo) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from autolect.core import bundle, files
 from autolect.core.errors import UserError
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.prepare import FIGURES, documents
+from autolect.jobs.rates import rates
 from autolect.jobs.search import TRIALS
 from autolect.jobs.stages import Run
 from autolect.jobs.use import Lect, load
@@ -18,6 +20,8 @@ from autolect.train.history import read_log
 
 NUM_TEXTS = 3
 NUM_WORDS = 5
+LOOKED_AT = 500
+"""Documents of a split among which texts for the latent's rate are chosen."""
 
 
 def gather(run: Run) -> dict[str, Any]:
@@ -31,12 +35,13 @@ def gather(run: Run) -> dict[str, Any]:
     ):
         if name in run.seconds and (run.folder / name / file).exists():
             facts[name] = files.read_json(run.folder / name / file)
-    pretrained = Path(run.recipe.start) if run.recipe.start else run.folder / "pretrained"
-    if run.recipe.start or "pretrained" in run.seconds:
+    pretrained = run.places.get("pretrained") or (Path(run.recipe.start) if run.recipe.start else None)
+    if pretrained is not None:
         lect = load(pretrained)
         facts["pretrained"] = lect.info.model_dump(mode="json")
         facts["neighbours"] = _neighbours(lect, run)
         facts["reconstructions"] = _reconstructions(lect, run)
+        facts["rates"] = _rates(lect, run)
     if "finetuned" in run.seconds:
         facts["finetuned"] = bundle.open_bundle(run.folder / "finetuned").model_dump(mode="json")
         if (run.folder / "finetuned" / TRIALS).exists():
@@ -47,7 +52,7 @@ def gather(run: Run) -> dict[str, Any]:
 def write(run: Run, facts: dict[str, Any], *, command: str) -> Path:
     """Write report.html into the run's folder; command: what the reader may type next."""
     started = time.monotonic()
-    log = read_log(run.folder / "pretrained") if run.recipe.start is None else []
+    log = read_log(run.places["pretrained"]) if "pretrained" in run.places else []
     html = page.render(
         facts["name"],
         subtitle="From raw text to a model of it",
@@ -73,6 +78,15 @@ def _neighbours(lect: Lect, run: Run) -> dict[str, list[tuple[str, float]]]:
         except UserError as error:
             run.progress.say(str(error))
     return found
+
+
+def _rates(lect: Lect, run: Run) -> dict[str, Any]:
+    if "decode" not in lect.abilities or run.recipe.corpus is None:
+        return {}
+    texts = {
+        name: list(islice(documents(run.folder / "corpus", name), LOOKED_AT)) for name in ("valid", "test")
+    }
+    return rates(lect, texts["test"], texts["valid"])
 
 
 def _reconstructions(lect: Lect, run: Run) -> list[tuple[str, str]]:

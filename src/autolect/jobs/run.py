@@ -90,19 +90,21 @@ def walk(work: Run, *, until: str, alone: bool = False) -> None:
 
 def _parent(work: Run, *, last: int, alone: bool) -> Path | None:
     """The bundle that the task starts from: given, or made from the corpus; None where the way ends."""
-    if work.recipe.start is not None:
-        parent = Path(work.recipe.start)
-        bundle.open_bundle(parent)
+    start = Path(work.recipe.start) if work.recipe.start else None
+    if start is not None:
+        bundle.open_bundle(start)
+    if start is not None and work.recipe.corpus is None:
         if work.recipe.task is None:
-            raise UserError("there is nothing to do with a bundle alone", where="recipe", fix="add [task]")
-        return parent
+            fix = "add [task] to fine-tune it, or [corpus] to pretrain it further"
+            raise UserError("there is nothing to do with a bundle alone", where="recipe", fix=fix)
+        return start
     corpus = prepare(work)
     if last < STAGES.index("tokens"):
         return None
     tokens = tokenize(work, corpus)
     if last < STAGES.index("vectors"):
         return None
-    vectors = learn_vectors(work, corpus, tokens)
+    vectors = None if start else learn_vectors(work, corpus, tokens)
     if last < STAGES.index("pretrained"):
         return None
     if alone:

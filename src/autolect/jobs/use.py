@@ -6,7 +6,7 @@ import difflib
 import functools
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from autolect.core.bundle import BundleInfo
 from autolect.core.device import choose, set_threads
 from autolect.core.errors import UserError
 from autolect.core.results import Candidate, Gap, Neighbour, Prediction
-from autolect.jobs.finetune import load_network, reader_of
-from autolect.nn import scoring, weights
-from autolect.nn.model import Model, architecture_from
+from autolect.jobs import contexts
+from autolect.jobs.loading import load_model, load_network, reader_of
+from autolect.nn import scoring
+from autolect.nn.model import Model
 from autolect.nn.writing import write
 from autolect.text.noise import padded
 from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
@@ -54,8 +55,7 @@ class Lect:
         self.device = choose("float32")
         self._network: torch.nn.Module
         if info.task is None:
-            self._model, self._task = Model(architecture_from(info.architecture)), None
-            weights.load(self._model, folder / bundle.WEIGHTS)
+            self._model, self._task = load_model(folder, info), None
             self._network = self._model
         else:
             network, self._task = load_network(folder, info)
@@ -85,6 +85,8 @@ class Lect:
             able.add("generate")
         if self._model.bottleneck is not None or architecture.states:
             able.add("reconstruct")
+        if self._model.bottleneck is not None:
+            able.add("decode")
         if self.info.task is not None:
             able.add(self.info.task.kind)
         return frozenset(able)
@@ -158,9 +160,24 @@ class Lect:
         found = []
         for text in texts:
             room = min(self.max_tokens, 2 * self.count_tokens([text])[0] + 8)
-            ids = self._write(torch.tensor([BOS]), room, self._memory(text))
+            ids = self._write(torch.tensor([BOS]), room, self._memory(text))[0]
             found.append(self.reader.tokenizer.decode(ids))
         return found
+
+    def decode(self, latents: NDArray[np.float32], *, length: int | None = None) -> list[str]:
+        """Latents (N,K) -> texts of at most ``length`` tokens; the reverse of `encode`, as well as it can."""
+        self._need("decode")
+        memory = self._model.memory(torch.from_numpy(latents).to(self.device.place))
+        written = self._write(torch.tensor([BOS]), length or self.max_tokens, memory)
+        return [self.reader.tokenizer.decode(ids) for ids in written]
+
+    def interpolate(self, one: str, other: str, *, count: int = 5) -> list[str]:
+        """Texts on the straight line from one text's latent to the other's, both ends included."""
+        first, last = self.encode([one, other])
+        shares = np.linspace(0, 1, max(2, count), dtype=np.float32)[:, None]
+        room = max(self.count_tokens([one, other]))
+        length = min(self.max_tokens, 2 * room + 8)
+        return self.decode(first * (1 - shares) + last * shares, length=length)
 
     def generate(
         self,
@@ -196,7 +213,7 @@ class Lect:
                 top_p=top_p,
                 beams=beams,
                 seed=seed,
-            )
+            )[0]
             found.append(self.reader.tokenizer.decode([*ids.tolist(), *new]))
         return found
 
@@ -211,9 +228,56 @@ class Lect:
         )
         return [getattr(answer, "spans", answer) for answer in answers]
 
-    def neighbours(self, word: str, *, count: int = 10) -> list[Neighbour]:
-        """Words near a word, by the static vectors."""
-        return self._static.neighbours(word, count=count)
+    def neighbours(self, word: str, *, context: str | None = None, count: int = 10) -> list[Neighbour]:
+        """Words near a word: by the static vectors, or by what it means in a sentence that holds it."""
+        if context is None:
+            return self._static.neighbours(word, count=count)
+        around = self._around
+        found = around.nearest(self.in_context(word, context) - self._usual, count=count + 1)
+        return [one for one in found if one.word != word.lower()][:count]
+
+    def in_context(self, word: str, context: str) -> NDArray[np.float32]:
+        """The state (D,) of a word where it first stands in a text; UserError where it does not."""
+        start = context.find(word)
+        start = context.lower().find(word.lower()) if start < 0 else start
+        if start < 0 or not word:
+            raise UserError(
+                f"{word!r} does not stand in it", where=repr(context[:40]), fix="name a word of it"
+            )
+        read = self.reader.read([context])[0]
+        placed = contexts.Placed(read.ids[: self.max_tokens], read.offsets[: self.max_tokens])
+        span = (start, start + len(word))
+        state = next(contexts.states_of(self._model, [placed], [[span]], self.device))[0]
+        if state is None:
+            raise UserError(
+                f"nothing of {word!r} is left after cleaning, or it stands behind token {self.max_tokens}",
+                where=repr(context[:40]),
+                fix="shorten the text",
+            )
+        return state
+
+    @functools.cached_property
+    def _usual(self) -> NDArray[np.float32]:
+        """The mean state of all words as often as they stand in text (D,)."""
+        vectors = self._in_text
+        usual: NDArray[np.float32] = np.average(vectors.matrix, axis=0, weights=vectors.counts)
+        return usual.astype(np.float32)
+
+    @functools.cached_property
+    def _around(self) -> WordVectors:
+        """The mean states of words, as differences from the usual one: without that all are alike."""
+        vectors = self._in_text
+        return WordVectors(keys=vectors.keys, matrix=vectors.matrix - self._usual, counts=vectors.counts)
+
+    @functools.cached_property
+    def _in_text(self) -> WordVectors:
+        if not (self.folder / f"{contexts.NAME}.safetensors").exists():
+            raise UserError(
+                "this bundle has no contextual vectors",
+                where=str(self.folder),
+                fix="ask the pretrained one; fine-tuning changes what states mean",
+            )
+        return WordVectors.load(self.folder, name=contexts.NAME)
 
     def frequent_words(self, count: int) -> tuple[str, ...]:
         """Frequent words that say something: among the most frequent, the longest ones."""
@@ -235,18 +299,29 @@ class Lect:
             raise UserError("this bundle was made without vectors", where=str(self.folder))
         return self.words
 
-    @torch.inference_mode()
+    def encode_noisy(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Latents (N,K) with the noise of a variational bottleneck, and what each costs in nats (N,)."""
+        self._need("decode")
+        coded = list(self._coded(texts, self._model.coded))
+        return (
+            torch.cat([one.latent.float().cpu() for one in coded]).numpy(),
+            torch.cat([one.nats.float().cpu() for one in coded]).numpy(),
+        )
+
     def _latents(self, texts: Sequence[str]) -> torch.Tensor:
+        rows = [row.float().cpu() for row in self._coded(texts, self._model.latent)]
+        return torch.cat(rows) if rows else torch.zeros((0, 0))
+
+    @torch.inference_mode()
+    def _coded(
+        self, texts: Sequence[str], code: Callable[[torch.Tensor, torch.Tensor], Any]
+    ) -> Iterator[Any]:
+        """What ``code`` makes of the states and the keep of some texts at a time."""
         sequences = [one.ids[: self.max_tokens] for one in self.reader.read(texts)]
-        found = torch.zeros((len(texts), 0))
-        rows = []
         for start in range(0, len(sequences), _ROWS):
             some = sequences[start : start + _ROWS]
-            ids = padded(some, 2 + max(map(len, some)))
-            tokens, keep = torch.from_numpy(ids), torch.from_numpy(ids != PAD)
-            tokens, keep = tokens.to(self.device.place), keep.to(self.device.place)
-            rows.append(self._model.latent(self._model.encode(tokens, keep), keep).float().cpu())
-        return torch.cat(rows) if rows else found
+            ids = torch.from_numpy(padded(some, 2 + max(map(len, some)))).to(self.device.place)
+            yield code(self._model.encode(ids, ids != PAD), ids != PAD)
 
     @torch.inference_mode()
     def _memory(self, text: str) -> torch.Tensor:
@@ -298,7 +373,7 @@ class Lect:
         length: int,
         memory: torch.Tensor | None,
         **chance: Any,
-    ) -> list[int]:
+    ) -> list[list[int]]:
         never = torch.tensor([special for special in range(NUM_SPECIAL) if special != EOS])
         return write(
             self._model,
@@ -308,7 +383,7 @@ class Lect:
             memory=memory,
             never=never,
             **chance,
-        )[0]
+        )
 
     def _style(self, style: str) -> int:
         """The id of a control token; UserError for a style that was never seen."""

@@ -14,7 +14,7 @@ from autolect.core import registry
 from autolect.core.config import Section
 from autolect.core.errors import UserError
 from autolect.core.recipe import BottleneckConfig, Recipe
-from autolect.nn.bottleneck import Bottleneck, mean_of
+from autolect.nn.bottleneck import Bottleneck, Coded, mean_of
 from autolect.nn.norm import make_norm
 
 EMBEDDING_STD = 0.05
@@ -202,6 +202,11 @@ class Model(nn.Module):
         latent: Tensor = self.bottleneck(states, keep)
         return latent
 
+    def coded(self, states: Tensor, keep: Tensor) -> Coded:
+        """States -> latent with its noise, if it has any, and what it costs."""
+        assert self.bottleneck is not None
+        return self.bottleneck.coded(states, keep)
+
     def scores(self, states: Tensor) -> Tensor:
         """States (...,D) -> one score a token of the vocabulary (...,V), by the embedding's rows."""
         if self.guess_norm is not None:
@@ -235,6 +240,13 @@ class Model(nn.Module):
     def num_parameters(self) -> int:
         """All weights, the tied rows counted once."""
         return sum(value.numel() for value in self.parameters())
+
+
+def start_from_counts(model: Model, counts: NDArray[np.int64]) -> None:
+    """Put the logarithm of each token's share (V,) into the output's bias: nothing need learn it then."""
+    shares = (counts + 1) / (counts.sum() + len(counts))
+    with torch.no_grad():
+        model.output_bias.copy_(torch.from_numpy(np.log(shares)))
 
 
 def start_from_vectors(model: Model, matrix: NDArray[np.float32]) -> None:

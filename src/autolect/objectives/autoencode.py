@@ -55,14 +55,15 @@ class Autoencode:
         """The two sums together, each counted by its own targets."""
         states = model.encode(batch["tokens"], batch["keep"])
         hidden, num_hidden = token_loss(model, states, batch["targets"])
-        memory = model.memory(model.latent(states, batch["keep"]))
-        decoded = model.decode(batch["inputs"], batch["inputs_keep"], memory)
+        coded = model.coded(states, batch["keep"])
+        decoded = model.decode(batch["inputs"], batch["inputs_keep"], model.memory(coded.latent))
         whole, num_whole = token_loss(model, decoded, batch["following"])
-        return Loss(
-            hidden + whole,
-            num_hidden + num_whole,
-            parts={"masked": (hidden, num_hidden), "reconstruction": (whole, num_whole)},
-        )
+        total, parts = hidden + whole, {"masked": (hidden, num_hidden), "reconstruction": (whole, num_whole)}
+        bottleneck = model.architecture.bottleneck
+        if bottleneck is not None and bottleneck.code == "variational":
+            parts["latent_nats"] = (coded.nats.sum(), len(coded.nats))
+            total = total + bottleneck.price * coded.nats.sum()
+        return Loss(total, num_hidden + num_whole, parts=parts)
 
 
 PLUGIN, CONFIG = Autoencode, AutoencodeConfig

@@ -68,10 +68,13 @@ class WordVectors:
     def neighbours(self, word: str, *, count: int = 10) -> list[Neighbour]:
         """The ``count`` nearest other words by cosine, best first; UserError for an unknown word."""
         place = self._known(word)
-        similarity = self.unit @ self.unit[place]
-        similarity[place] = -np.inf
-        count = min(max(count, 0), len(self) - 1)
-        best = np.argsort(-similarity, kind="stable")[:count]
+        found = self.nearest(self.matrix[place], count=count + 1)
+        return [one for one in found if one.word != self.keys[place]][: max(count, 0)]
+
+    def nearest(self, vector: NDArray[np.float32], *, count: int = 10) -> list[Neighbour]:
+        """The ``count`` words nearest to a vector (D,) by cosine, best first."""
+        similarity = self.unit @ (vector / max(float(np.linalg.norm(vector)), 1e-12))
+        best = np.argsort(-similarity, kind="stable")[: max(count, 0)]
         return [Neighbour(word=self.keys[i], similarity=float(similarity[i])) for i in best]
 
     @functools.cached_property
