@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,15 @@ import torch
 from autolect.core import recipe
 from autolect.core.errors import DamagedError, UserError
 from autolect.nn import weights
-from autolect.nn.model import EMBEDDING_STD, Model, architecture_for, architecture_from, start_from_vectors
-from autolect.nn.writing import _choose, write
+from autolect.nn.model import (
+    EMBEDDING_STD,
+    Model,
+    architecture_for,
+    architecture_from,
+    start_from_counts,
+    start_from_vectors,
+)
+from autolect.nn.writing import _choose, search, write
 
 
 def model(objective: str = "autoencode", decoder: str = "transformer") -> Model:
@@ -141,3 +149,85 @@ def test_a_bundle_of_before_there_was_a_choice_still_says_what_it_can() -> None:
     for key in ("both", "states", "fill"):
         del plain[key]
     assert architecture_from(plain) == model().architecture
+
+
+@pytest.mark.parametrize("decoder", ["transformer", "lstm", "gru"])
+def test_enough_beams_find_the_likeliest_text_of_all(decoder: str) -> None:
+    network = model("causal", decoder)
+    with torch.no_grad():
+        network.output_bias.normal_(std=2.0, generator=torch.Generator().manual_seed(7))
+    begin, stop, length = torch.tensor([2, 9]), 3, 3
+    kept = [3, 5, 6, 7]
+    never = torch.tensor([token for token in range(30) if token not in kept])
+
+    def value(text: tuple[int, ...], *, ended: bool) -> float:
+        ids = torch.tensor([[2, 9, *text]])
+        states = network.continue_(ids, torch.ones_like(ids, dtype=torch.bool))[0, 1:]
+        scores = network.scores(states).detach()
+        scores[:, never] = -torch.inf
+        wanted = [*text, *([stop] if ended else [])]
+        found = scores.log_softmax(dim=-1)[range(len(wanted)), wanted].sum()
+        return float(found) / len(wanted) ** 0.6
+
+    texts = [
+        (value(text, ended=ended), list(text))
+        for size in range(length + 1)
+        for text in itertools.product(kept[1:], repeat=size)
+        for ended in ((True,) if size < length else (False,))
+    ]
+    found = search(network, begin=begin, stop=stop, length=length, memory=None, beams=64, never=never)
+    assert found == max(texts)[1]
+
+
+@pytest.mark.parametrize("objective", ["autoencode", "denoise"])
+def test_beams_with_a_memory_are_never_less_likely_than_greed(objective: str) -> None:
+    network = model(objective)
+    memory = torch.randn(
+        2, 1 if objective == "autoencode" else 4, 16, generator=torch.Generator().manual_seed(1)
+    )
+    settings = {"begin": torch.tensor([2]), "stop": 3, "length": 6}
+
+    def value(row: int, text: list[int]) -> float:
+        ids = torch.tensor([[2, *text]])
+        states = network.decode(ids, torch.ones_like(ids, dtype=torch.bool), memory[row : row + 1])[0]
+        wanted = [*text, 3][:6]
+        return (
+            float(network.scores(states).log_softmax(dim=-1)[range(len(wanted)), wanted].sum())
+            / len(wanted) ** 0.6
+        )
+
+    greedy = write(network, memory=memory, **settings)  # type: ignore[arg-type]
+    found = write(network, memory=memory, beams=8, **settings)  # type: ignore[arg-type]
+    for row in range(2):
+        assert value(row, found[row]) >= value(row, greedy[row]) - 1e-5
+
+
+def test_the_output_starts_with_how_frequent_tokens_are() -> None:
+    network = model()
+    counts = np.zeros(30, dtype=np.int64)
+    counts[[7, 9]] = 99, 49
+    start_from_counts(network, counts)
+    shares = network.output_bias.softmax(dim=0)
+    assert float(shares[7]) == pytest.approx(100 / 178)
+    assert float(shares[0]) == pytest.approx(1 / 178)
+
+
+@pytest.mark.parametrize("objective", ["autoencode", "denoise"])
+def test_an_objective_that_needs_a_decoder_says_so(objective: str) -> None:
+    table = {"corpus": {"files": ["x"]}, "objective": {"kind": objective}, "decoder": {"kind": "none"}}
+    with pytest.raises(UserError, match=rf"decoder\.kind: {objective} writes the text again with a decoder"):
+        architecture_for(recipe.from_table(table), vocab_size=30)
+
+
+def test_a_stack_without_a_decoder_is_the_encoder_alone() -> None:
+    table = {"corpus": {"files": ["x"]}, "objective": {"kind": "causal"}, "decoder": {"kind": "none"}}
+    settings = recipe.from_table({**table, "encoder": {"width": 16, "layers": 1}})
+    assert recipe.to_table(settings)["decoder"] == {"kind": "none"}
+    network = Model(architecture_for(settings, vocab_size=30)).eval()
+    assert network.decoder is None
+    assert (
+        len(
+            write(network, begin=torch.tensor([2]), stop=3, length=4, memory=None, never=torch.tensor([3]))[0]
+        )
+        == 4
+    )

@@ -49,6 +49,7 @@ _VERBS = {
         ("fill", texts.fill),
         ("encode", texts.encode),
         ("reconstruct", texts.reconstruct),
+        ("interpolate", texts.interpolate),
         ("generate", texts.generate),
         ("score", texts.score),
         ("predict", texts.predict),

@@ -76,6 +76,22 @@ def reconstruct(
     _answer(ctx, bundle, ask, text=text, file=file, ability="reconstruct")
 
 
+def interpolate(
+    ctx: typer.Context,
+    bundle: options.Bundle,
+    one: Annotated[str, typer.Argument(metavar="TEXT", help="Where the way begins.")],
+    other: Annotated[str, typer.Argument(metavar="TEXT", help="Where it ends.")],
+    count: Annotated[int, typer.Option("--count", min=2, max=100, help="Texts on the way.")] = 5,
+) -> None:
+    """Write the texts that lie between two, on the straight line from latent to latent."""
+
+    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
+        between = lect.interpolate(*texts, count=count)
+        return [Shown(facts={"texts": between}, lines=[show.safe(text) for text in between])]
+
+    _answer(ctx, bundle, ask, text=[one, other], file=None, ability="decode")
+
+
 def generate(
     ctx: typer.Context,
     bundle: options.Bundle,

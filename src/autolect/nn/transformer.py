@@ -30,18 +30,22 @@ class TransformerConfig(Section):
     """On attention weights and on what each sublayer adds."""
 
 
+Inner = Literal["gated", "gelu", "gelu_tanh"]
+"""What a feed-forward part does between its two matrices; GPT-2 computes its GELU by tanh."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Shape:
     norm: NormKind
     first: bool
     rotary: bool
-    gated: bool
+    inner: Inner
 
 
 _SHAPES = {
-    "modern": _Shape(norm="rms", first=True, rotary=True, gated=True),
-    "bert": _Shape(norm="layer", first=False, rotary=False, gated=False),
-    "gpt2": _Shape(norm="layer", first=True, rotary=False, gated=False),
+    "modern": _Shape(norm="rms", first=True, rotary=True, inner="gated"),
+    "bert": _Shape(norm="layer", first=False, rotary=False, inner="gelu"),
+    "gpt2": _Shape(norm="layer", first=True, rotary=False, inner="gelu_tanh"),
 }
 
 
@@ -75,21 +79,22 @@ class Past:
 class Feedforward(nn.Module):
     """(…,D) -> (…,D): GELU MLP, or the gated one at the same size (Shazeer 2020, arXiv:2002.05202)."""
 
-    def __init__(self, width: int, *, gated: bool) -> None:
+    def __init__(self, width: int, *, inner: Inner) -> None:
         super().__init__()
-        self.gated = gated
-        inner = -(-8 * width // 3 // 16) * 16 if gated else 4 * width
-        self.enter = nn.Linear(width, 2 * inner if gated else inner, bias=not gated)
-        self.leave = nn.Linear(inner, width, bias=not gated)
+        self.inner = inner
+        gated = inner == "gated"
+        size = -(-8 * width // 3 // 16) * 16 if gated else 4 * width
+        self.enter = nn.Linear(width, 2 * size if gated else size, bias=not gated)
+        self.leave = nn.Linear(size, width, bias=not gated)
 
     def forward(self, x: Tensor) -> Tensor:
         """(...,D) -> (...,D)."""
         inner = self.enter(x)
-        if self.gated:
+        if self.inner == "gated":
             inner, gate = inner.chunk(2, dim=-1)
             inner = inner * F.silu(gate)
         else:
-            inner = F.gelu(inner)
+            inner = F.gelu(inner, approximate="tanh" if self.inner == "gelu_tanh" else "none")
         output: Tensor = self.leave(inner)
         return output
 
@@ -104,13 +109,13 @@ class Block(nn.Module):
 
         def attention(*, rotary: bool) -> Attention:
             return Attention(
-                width, heads=config.heads, dropout=config.dropout, rotary=rotary, bias=not shape.gated
+                width, heads=config.heads, dropout=config.dropout, rotary=rotary, bias=shape.inner != "gated"
             )
 
         self.own, self.own_norm = attention(rotary=shape.rotary), make_norm(shape.norm, width)
         self.memory = attention(rotary=False) if memory else None
         self.memory_norm = make_norm(shape.norm, width) if memory else None
-        self.forward_part = Feedforward(width, gated=shape.gated)
+        self.forward_part = Feedforward(width, inner=shape.inner)
         self.forward_norm = make_norm(shape.norm, width)
 
     def forward(

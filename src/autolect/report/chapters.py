@@ -26,6 +26,7 @@ def chapters(facts: dict[str, Any], *, log: Sequence[dict[str, Any]], command: s
         _corpus(facts),
         _vectors(facts),
         _pretraining(facts, log),
+        _latent(facts),
         _search(facts),
         _test(facts),
         _time(facts, command),
@@ -144,6 +145,25 @@ def _pretraining(facts: dict[str, Any], log: Sequence[dict[str, Any]]) -> Chapte
         blocks.append(TextPairs(pairs, "Texts of the test split, written again from the latent alone."))
     lead = f"Objective {pretrained['objective']}, {pretrained['architecture']['encoder']['kind']} encoder."
     return Chapter("Pretraining", lead, tuple(blocks))
+
+
+def _latent(facts: dict[str, Any]) -> Chapter | None:
+    rated = summary.rates(facts)
+    if rated is None:
+        return None
+    rows = facts["rates"]["rows"]
+    blocks: list[Block] = [Table(rated[1], rated[2], caption=rated[0])]
+    if len(rows) > 1:
+        curve = ([row["bits"] for row in rows], [row["chrf"] for row in rows])
+        blocks.append(
+            Figure(
+                plots.learning_curve({"chrF": curve}, x="bits a text", y="chrF", log_x=True),
+                "The same latents, their numbers rounded to fewer bits.",
+                "chrF of what comes back over bits a text",
+            )
+        )
+    lead = "How much of a text its latent carries, when the decoder writes it greedily."
+    return Chapter("Latent", lead, tuple(blocks))
 
 
 def _search(facts: dict[str, Any]) -> Chapter | None:

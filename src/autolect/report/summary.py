@@ -55,6 +55,8 @@ def tables(facts: dict[str, Any]) -> list[PlainTable]:
         found.append(
             ("Texts of the test split, written again from the latent", ("text", "reconstruction"), pairs)
         )
+    if (rated := rates(facts)) is not None:
+        found.append(rated)
     if evaluation := facts.get("evaluation"):
         found.append(
             (f"Test {evaluation['measure']}", ("method", "score", "95 % interval"), _scores(evaluation))
@@ -72,6 +74,29 @@ def neighbours(facts: dict[str, Any]) -> PlainTable | None:
         (word, ", ".join(f"{n} {s:.2f}" for n, s in others)) for word, others in facts["neighbours"].items()
     )
     return "Neighbours by the static vectors", ("word", "nearest"), near
+
+
+def rates(facts: dict[str, Any]) -> PlainTable | None:
+    """Bits a text against what comes back of it, for each way to write its latent down."""
+    found = facts.get("rates")
+    if not found:
+        return None
+    rows = [
+        (
+            one["code"],
+            f"{one['bits']:,.0f}",
+            f"{one['bits_a_character']:.1f}",
+            f"{one['exact']:.0%}",
+            f"{one['chrf']:.1f}",
+        )
+        for one in found["rows"]
+    ]
+    packed = found["xz"]
+    rows.append(
+        ("xz -9e, all of them together", f"{packed:,.0f}", f"{packed / found['characters']:.1f}", "100%", "100")
+    )
+    title = f"What {found['texts']} short texts of the test split are as latents, and what comes back"
+    return title, ("latent", "bits a text", "bits a character", "came back exactly", "chrF"), tuple(rows)
 
 
 def _scores(evaluation: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
