@@ -38,11 +38,11 @@ def test_padding_never_reaches_a_latent(code: str, pooling: str) -> None:
 def test_a_quantised_latent_has_so_many_levels_and_still_passes_gradients(levels: int) -> None:
     numbers = torch.linspace(-4, 4, 401, requires_grad=True)
     found = levelled(numbers, levels)
-    assert len(found.detach().unique()) == levels
+    assert len(set(found.tolist())) == levels
     assert found.min() == -1
     assert found.max() == 1
     assert bool((found.diff() >= 0).all())
-    found.sum().backward()
+    torch.autograd.backward(found.sum())
     assert numbers.grad is not None
     assert bool((numbers.grad > 0).all())
     assert bottleneck(code="quantised", levels=levels, size=6).bits() == pytest.approx(6 * math.log2(levels))

@@ -167,7 +167,7 @@ def test_enough_beams_find_the_likeliest_text_of_all(decoder: str) -> None:
         scores[:, never] = -torch.inf
         wanted = [*text, *([stop] if ended else [])]
         found = scores.log_softmax(dim=-1)[range(len(wanted)), wanted].sum()
-        return float(found) / len(wanted) ** 0.6
+        return float(found) / float(len(wanted) ** 0.6)
 
     texts = [
         (value(text, ended=ended), list(text))
@@ -191,9 +191,8 @@ def test_beams_with_a_memory_are_never_less_likely_than_greed(objective: str) ->
         ids = torch.tensor([[2, *text]])
         states = network.decode(ids, torch.ones_like(ids, dtype=torch.bool), memory[row : row + 1])[0]
         wanted = [*text, 3][:6]
-        return (
-            float(network.scores(states).log_softmax(dim=-1)[range(len(wanted)), wanted].sum())
-            / len(wanted) ** 0.6
+        return float(network.scores(states).log_softmax(dim=-1)[range(len(wanted)), wanted].sum()) / float(
+            len(wanted) ** 0.6
         )
 
     greedy = write(network, memory=memory, **settings)  # type: ignore[arg-type]

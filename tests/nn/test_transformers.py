@@ -35,7 +35,7 @@ def ours(objective: str, shape: str, *, decoder: dict[str, Any] | None = None) -
     return Model(architecture_for(recipe.from_table(table), vocab_size=VOCABULARY)).eval()
 
 
-def varied(network: nn.Module) -> nn.Module:
+def varied(network: nn.Module) -> Any:
     """Every weight random, norms and biases too, so that none can be left out unnoticed."""
     chance = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -48,7 +48,9 @@ def linear(name: str, found: Weights, source: str) -> dict[str, Tensor]:
     return {f"{name}.{part}": found[f"{source}.{part}"] for part in ("weight", "bias")}
 
 
-def attention(name: str, found: Weights, query: str, key: str, value: str, output: str) -> dict[str, Tensor]:
+def attention(name: str, found: Weights, parts: tuple[str, str, str, str]) -> dict[str, Tensor]:
+    """parts: where query, key, value and output stand."""
+    query, key, value, output = parts
     weights = linear(f"{name}.query", found, query) | linear(f"{name}.output", found, output)
     for part in ("weight", "bias"):
         both = [found[f"{one}.{part}"] for one in (key, value)]
@@ -95,8 +97,9 @@ def test_bert_gives_the_same_scores(texts: tuple[Tensor, Tensor]) -> None:
     }
     for layer in range(LAYERS):
         block, source = f"encoder.stack.blocks.{layer}", f"bert.encoder.layer.{layer}"
-        own = [f"{source}.attention.self.{part}" for part in ("query", "key", "value")]
-        weights |= attention(f"{block}.own", found, *own, f"{source}.attention.output.dense")
+        query, key, value = (f"{source}.attention.self.{part}" for part in ("query", "key", "value"))
+        parts = (query, key, value, f"{source}.attention.output.dense")
+        weights |= attention(f"{block}.own", found, parts)
         weights |= linear(f"{block}.own_norm", found, f"{source}.attention.output.LayerNorm")
         weights |= linear(f"{block}.forward_part.enter", found, f"{source}.intermediate.dense")
         weights |= linear(f"{block}.forward_part.leave", found, f"{source}.output.dense")
@@ -188,8 +191,8 @@ def test_bart_gives_the_same_scores(texts: tuple[Tensor, Tensor]) -> None:
             for name, part in (("own", "self_attn"), ("memory", "encoder_attn")):
                 if name == "memory" and side == "encoder":
                     continue
-                parts = [f"{source}.{part}.{one}_proj" for one in ("q", "k", "v", "out")]
-                weights |= attention(f"{block}.{name}", found, *parts)
+                query, key, value, output = (f"{source}.{part}.{one}_proj" for one in ("q", "k", "v", "out"))
+                weights |= attention(f"{block}.{name}", found, (query, key, value, output))
                 weights |= linear(f"{block}.{name}_norm", found, f"{source}.{part}_layer_norm")
             weights |= linear(f"{block}.forward_part.enter", found, f"{source}.fc1")
             weights |= linear(f"{block}.forward_part.leave", found, f"{source}.fc2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Annotated
 
@@ -33,7 +33,7 @@ OK, BUG, USER, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 """Exit statuses; the last two are those of SIGINT and SIGTERM."""
 
 _EVERYWHERE = "Everywhere: --json, --quiet, --debug; `autolect --help` explains them."
-_VERBS = {
+_VERBS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
     "The way of the text": (
         ("init", init.init),
         ("run", run.run),

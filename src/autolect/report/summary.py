@@ -91,10 +91,8 @@ def rates(facts: dict[str, Any]) -> PlainTable | None:
         )
         for one in found["rows"]
     ]
-    packed = found["xz"]
-    rows.append(
-        ("xz -9e, all of them together", f"{packed:,.0f}", f"{packed / found['characters']:.1f}", "100%", "100")
-    )
+    packed, a_character = found["xz"], found["xz"] / found["characters"]
+    rows.append(("xz -9e, all of them together", f"{packed:,.0f}", f"{a_character:.1f}", "100%", "100"))
     title = f"What {found['texts']} short texts of the test split are as latents, and what comes back"
     return title, ("latent", "bits a text", "bits a character", "came back exactly", "chrF"), tuple(rows)
 
