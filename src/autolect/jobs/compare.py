@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ def compare(recipe: Recipe, *, folder: Path, progress: Progress) -> dict[str, An
                 folder=place, recipe=changed(arms[name], {"seed": seed}), progress=progress, others=others
             )
             walked[name].append(_walked(work, asked))
-        measures += _of_suite([one for runs in walked.values() for one in runs])
+        measures += _of_suite(walked)
         found = _found(recipe, layers, walked, measures)
         files.save_json(folder / FILE, found)
         files.save_file(folder / REPORT, _report(found))
@@ -151,13 +152,16 @@ def _curve(pretrained: Path, work: Run) -> tuple[tuple[float, float], ...]:
     return (first, *((before + whole * step / last, loss) for step, loss in looks))
 
 
-def _of_suite(runs: Sequence[Walked]) -> list[Measure]:
-    """The figures of a suite that every arm can give."""
-    names = [{one.name for one in run.suite} for run in runs]
-    shared = [one for one in runs[0].suite if all(one.name in some for some in names)]
-    for run in runs:
-        run.figures.update({one.name: one.value for one in run.suite})
-    return [Measure(name=one.name, better=one.better) for one in shared]
+def _of_suite(walked: dict[str, list[Walked]]) -> list[Measure]:
+    """The figures of a suite that two arms or more can give."""
+    better: dict[str, suite.Better] = {}
+    arms: Counter[str] = Counter()
+    for runs in walked.values():
+        for run in runs:
+            run.figures.update({one.name: one.value for one in run.suite})
+            better |= {one.name: one.better for one in run.suite}
+        arms.update({one.name for one in runs[0].suite})
+    return [Measure(name=name, better=better[name]) for name, count in arms.items() if count > 1]
 
 
 def _found(
@@ -190,17 +194,21 @@ def _found(
     }
 
 
-def _result(measure: Measure, runs: Sequence[Walked], first: Sequence[Walked]) -> dict[str, Any]:
-    """Mean and interval of a figure, and of its difference to the first arm's, seed by seed."""
-    values = [run.figures[measure.name] for run in runs]
-    gains = [value - run.figures[measure.name] for value, run in zip(values, first, strict=True)]
-    gain = metrics.t_interval(gains)
-    return {
-        "values": values,
-        **_plain(metrics.t_interval(values)),
-        "gain": _plain(gain),
-        "verdict": "" if runs is first else verdict(gain, better=measure.better, num_seeds=len(values)),
-    }
+def _result(measure: Measure, runs: Sequence[Walked], first: Sequence[Walked]) -> dict[str, Any] | None:
+    """Mean and interval of a figure, and of its difference to the first arm's, seed by seed.
+
+    None where this arm cannot give it; no difference where the first one cannot.
+    """
+    name = measure.name
+    if any(name not in run.figures for run in runs):
+        return None
+    values = [run.figures[name] for run in runs]
+    found = {"values": values, **_plain(metrics.t_interval(values)), "gain": None, "verdict": ""}
+    if runs is not first and all(name in run.figures for run in first):
+        gain = metrics.t_interval([v - run.figures[name] for v, run in zip(values, first, strict=True)])
+        told = verdict(gain, better=measure.better, num_seeds=len(values))
+        found |= {"gain": _plain(gain), "verdict": told}
+    return found
 
 
 def verdict(gain: Mean, *, better: suite.Better, num_seeds: int) -> str:

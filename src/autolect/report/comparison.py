@@ -39,6 +39,8 @@ def sentences(found: dict[str, Any]) -> list[str]:
     for measure in found["measures"]:
         for arm in found["arms"][1:]:
             result = arm["results"][measure["name"]]
+            if result is None or result["gain"] is None:
+                continue
             gain, low, high = (result["gain"][key] for key in ("value", "low", "high"))
             ends = "" if low is None else f" ({low:+.4g} to {high:+.4g})"
             said.append(
@@ -50,7 +52,7 @@ def sentences(found: dict[str, Any]) -> list[str]:
 
 def _measured(found: dict[str, Any], measure: dict[str, str]) -> Chapter:
     name = measure["name"]
-    arms = found["arms"]
+    arms = [arm for arm in found["arms"] if arm["results"][name] is not None]
     results = [arm["results"][name] for arm in arms]
     title, columns, rows = _table(found, measure)
     blocks: list[Block] = [
@@ -70,7 +72,7 @@ def _measured(found: dict[str, Any], measure: dict[str, str]) -> Chapter:
         ),
         Table(columns, rows, caption=title),
     ]
-    verdicts = {arm["name"]: arm["results"][name]["verdict"] for arm in arms[1:]}
+    verdicts = {arm["name"]: arm["results"][name]["verdict"] for arm in arms}
     gained = [arm for arm, said in verdicts.items() if said == "gain"]
     harmed = [arm for arm, said in verdicts.items() if said == "harm"]
     if gained:
@@ -127,18 +129,12 @@ def _table(found: dict[str, Any], measure: dict[str, str]) -> PlainTable:
     rows = []
     for arm in found["arms"]:
         one = arm["results"][measure["name"]]
-        first = arm["name"] == found["first"]
-        rows.append(
-            (
-                arm["name"],
-                _number(one["value"]),
-                _ends(one),
-                "" if first else f"{one['gain']['value']:+.4g}",
-                "" if first else _ends(one["gain"]),
-                one["verdict"],
-                f"{arm['cost']:.0f}",
-            )
-        )
+        shown = ("-", "", "", "", "")
+        if one is not None:
+            gain = one["gain"]
+            against = ("", "") if gain is None else (f"{gain['value']:+.4g}", _ends(gain))
+            shown = (_number(one["value"]), _ends(one), *against, one["verdict"])
+        rows.append((arm["name"], *shown, f"{arm['cost']:.0f}"))
     against = f"against {found['first']}"
     columns = ("arm", measure["name"], "95 %", against, "95 % of that", "verdict", "seconds")
     return (f"{measure['name']}, {measure['better']} is better", columns, tuple(rows))
@@ -146,7 +142,8 @@ def _table(found: dict[str, Any], measure: dict[str, str]) -> PlainTable:
 
 def _best(found: dict[str, Any], measure: dict[str, str]) -> dict[str, Any]:
     sign = 1 if measure["better"] == "higher" else -1
-    best: dict[str, Any] = max(found["arms"], key=lambda arm: sign * arm["results"][measure["name"]]["value"])
+    able = [arm for arm in found["arms"] if arm["results"][measure["name"]] is not None]
+    best: dict[str, Any] = max(able, key=lambda arm: sign * arm["results"][measure["name"]]["value"])
     return best
 
 
