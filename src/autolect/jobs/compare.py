@@ -160,7 +160,7 @@ def _of_suite(walked: dict[str, list[Walked]]) -> list[Measure]:
         for run in runs:
             run.figures.update({one.name: one.value for one in run.suite})
             better |= {one.name: one.better for one in run.suite}
-        arms.update({one.name for one in runs[0].suite})
+        arms.update(dict.fromkeys((one.name for one in runs[0].suite), 1))
     return [Measure(name=name, better=better[name]) for name, count in arms.items() if count > 1]
 
 
@@ -203,7 +203,7 @@ def _result(measure: Measure, runs: Sequence[Walked], first: Sequence[Walked]) -
     if any(name not in run.figures for run in runs):
         return None
     values = [run.figures[name] for run in runs]
-    found = {"values": values, **_plain(metrics.t_interval(values)), "gain": None, "verdict": ""}
+    found: dict[str, Any] = {"values": values, **_plain(metrics.t_interval(values)), "gain": None, "verdict": ""}
     if runs is not first and all(name in run.figures for run in first):
         gain = metrics.t_interval([v - run.figures[name] for v, run in zip(values, first, strict=True)])
         told = verdict(gain, better=measure.better, num_seeds=len(values))

@@ -135,8 +135,8 @@ def _table(found: dict[str, Any], measure: dict[str, str]) -> PlainTable:
             against = ("", "") if gain is None else (f"{gain['value']:+.4g}", _ends(gain))
             shown = (_number(one["value"]), _ends(one), *against, one["verdict"])
         rows.append((arm["name"], *shown, f"{arm['cost']:.0f}"))
-    against = f"against {found['first']}"
-    columns = ("arm", measure["name"], "95 %", against, "95 % of that", "verdict", "seconds")
+    beside = f"against {found['first']}"
+    columns = ("arm", measure["name"], "95 %", beside, "95 % of that", "verdict", "seconds")
     return (f"{measure['name']}, {measure['better']} is better", columns, tuple(rows))
 
 
