@@ -203,7 +203,8 @@ def _result(measure: Measure, runs: Sequence[Walked], first: Sequence[Walked]) -
     if any(name not in run.figures for run in runs):
         return None
     values = [run.figures[name] for run in runs]
-    found: dict[str, Any] = {"values": values, **_plain(metrics.t_interval(values)), "gain": None, "verdict": ""}
+    found: dict[str, Any] = {"values": values, "gain": None, "verdict": ""}
+    found |= _plain(metrics.t_interval(values))
     if runs is not first and all(name in run.figures for run in first):
         gain = metrics.t_interval([v - run.figures[name] for v, run in zip(values, first, strict=True)])
         told = verdict(gain, better=measure.better, num_seeds=len(values))

@@ -13,10 +13,10 @@ from autolect.core.config import Section
 from autolect.core.errors import UserError
 from autolect.vectors.store import Learned
 
-TOKENS = 20_000_000
-"""Tokens that are seen in all epochs together, where ``epochs`` is left open: about a minute of
-skip-gram on one thread."""
-FEWEST, MOST = 2, 30
+TOKENS = 10_000_000
+"""Tokens that are seen in all epochs together, where ``epochs`` is left open: about 40 s of skip-gram on
+one thread."""
+FEWEST, MOST = 1, 30
 """Bounds of the epochs that are chosen."""
 _LONGEST = 10_000
 
@@ -27,7 +27,7 @@ class GensimConfig(Section):
     window: int = Field(default=5, ge=1, le=100)
     """Largest distance of a context word; each word draws its own between 1 and this."""
     epochs: int | None = Field(default=None, ge=1, le=1000)
-    """Passes over the text; empty: as many as see 20 million tokens, between 2 and 30. Little text needs
+    """Passes over the text; empty: as many as see 10 million tokens, between 1 and 30. Little text needs
     more: on 241 k English words WordSim-353 gave 0.12 after 5 passes, 0.19 after 15, 0.31 after 30."""
     negative: int = Field(default=5, ge=1, le=100)
     """Noise words drawn for each pair (Mikolov 2013, arXiv:1310.4546)."""
