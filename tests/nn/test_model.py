@@ -191,9 +191,9 @@ def test_beams_with_a_memory_are_never_less_likely_than_greed(objective: str) ->
         ids = torch.tensor([[2, *text]])
         states = network.decode(ids, torch.ones_like(ids, dtype=torch.bool), memory[row : row + 1])[0]
         wanted = [*text, 3][:6]
-        return float(network.scores(states).log_softmax(dim=-1)[range(len(wanted)), wanted].sum()) / float(
-            len(wanted) ** 0.6
-        )
+        return float(
+            network.scores(states).detach().log_softmax(dim=-1)[range(len(wanted)), wanted].sum()
+        ) / float(len(wanted) ** 0.6)
 
     greedy = write(network, memory=memory, **settings)  # type: ignore[arg-type]
     found = write(network, memory=memory, beams=8, **settings)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ EMBEDDING_STD = 0.05
 """Spread of the embedding rows, random or from vectors; wider than the usual 0.02, not compared yet."""
 
 Head = Literal["modern", "bert", "plain"]
-"""modern: RMSNorm and a matrix that starts as the identity. bert: a matrix, GELU and LayerNorm (Devlin 2019).
+"""modern: RMSNorm and a matrix. bert: a matrix, GELU and LayerNorm (Devlin 2019).
 plain: nothing (Radford 2019, Lewis 2020)."""
 
 
@@ -176,7 +176,8 @@ class Model(nn.Module):
         self.guess = None if output == "plain" else nn.Linear(width, width, bias=output == "bert")
         self.guess_leave = make_norm("layer", width) if output == "bert" else None
         if self.guess is not None:
-            nn.init.eye_(self.guess.weight)
+            # A random embedding says nothing of which token follows which: start by how frequent tokens are.
+            nn.init.zeros_(self.guess.weight) if output == "modern" else nn.init.eye_(self.guess.weight)
         if self.guess is not None and output == "bert":
             nn.init.zeros_(self.guess.bias)
         self.output_bias = nn.Parameter(torch.zeros(architecture.vocab_size))
@@ -253,7 +254,8 @@ def start_from_vectors(model: Model, matrix: NDArray[np.float32]) -> None:
     """Put vectors (V,D), one row a token id, into the embedding that encoder, decoder and output share.
 
     Rows are rescaled to the initialiser's spread; unscaled rows are known to hurt (arXiv:2407.12514).
-    Rows of zeros (tokens without a vector) keep their random start.
+    Rows of zeros (tokens without a vector) keep their random start. The output's matrix then starts as the
+    identity, since tokens with like vectors stand in like places (docs/LOG.md).
     """
     rows = model.embedding.weight[: model.architecture.vocab_size]
     assert matrix.shape == tuple(rows.shape), "vectors were learned over the same vocabulary"
@@ -263,3 +265,5 @@ def start_from_vectors(model: Model, matrix: NDArray[np.float32]) -> None:
     with torch.no_grad():
         places = torch.from_numpy(np.flatnonzero(known))
         rows[places] = torch.from_numpy(np.ascontiguousarray(chosen)).to(rows)
+        if model.guess is not None:
+            nn.init.eye_(model.guess.weight)
