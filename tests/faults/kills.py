@@ -65,6 +65,13 @@ def scenarios(folder: Path) -> list[Scenario]:
         dtype = ("float32", "bfloat16")[number % 2]
         parts = (f"objective.kind={objective}", f"encoder.kind={encoder}", f"train.dtype={dtype}")
         found.append(Scenario(f"{objective}, {encoder}, {dtype}", "pretrain", (*common, *parts)))
+    noisy = (
+        "bottleneck.code=variational",
+        "bottleneck.size=8",
+        "objective.share_end=0.1",
+        "corpus.style=file",
+    )
+    found.append(Scenario("a latent with noise, a schedule, styles", "pretrain", (*common, *noisy)))
     searched = (*tuned, f"task.train={labels}", "search.trials=3", "train.micro_batches=2")
     found.append(Scenario("classify with a search", "evaluate", searched))
     tagged = ("task.kind=tag", f"task.train={tags}", "encoder.kind=lstm", "finetune.micro_batches=3")

@@ -28,6 +28,8 @@ LOOP, HISTORY, BATCHES = "train/loop.py", "train/history.py", "train/batches.py"
 ORDER, TRAIN, CORE = "tests/faults/test_order.py", "tests/train", "tests/core"
 DAMAGE, NUMBERS, WRITERS = (f"tests/faults/test_{name}.py" for name in ("damage", "numbers", "writers"))
 
+ARMS, NN, NOISE = "tests/pipeline/test_compare.py", "tests/nn", "tests/text/test_noise.py"
+
 
 class Mutant(NamedTuple):
     """A fault: in ``file`` the text ``old`` becomes ``new``; ``tests`` must notice."""
@@ -179,7 +181,7 @@ MUTANTS = (
         "jobs/stages.py",
         ' or manifest.facts.get("key") != key',
         "",
-        "tests/pipeline",
+        "tests/pipeline/test_run.py",
     ),
     Mutant(
         "a damaged stage is kept",
@@ -190,6 +192,31 @@ MUTANTS = (
     ),
     Mutant(
         "a damaged bundle is opened", "core/bundle.py", "    files.verify(folder, kind=KIND)\n", "", DAMAGE
+    ),
+    Mutant(
+        "a tie of a minimal pair is right", "jobs/suite.py", "[one > other for", "[one >= other for", ARMS
+    ),
+    Mutant(
+        "a difference is a gain by its mean alone",
+        "jobs/compare.py",
+        "min(sign * gain.low, sign * gain.high) > 0",
+        "sign * gain.value > 0",
+        ARMS,
+    ),
+    Mutant(
+        "padding is scored", "nn/scoring.py", "keep = tokens[:, :-1] != pad", "keep = tokens[:, :-1] >= 0", NN
+    ),
+    Mutant("windows overlap in what they score", "nn/scoring.py", "1 + scored - start", "1", NN),
+    Mutant("beams keep each other's past", "nn/writing.py", "one.pick(order)", "one", NN),
+    Mutant("levels pass no gradient", "nn/bottleneck.py", ".detach()", "", "tests/nn/test_bottleneck.py"),
+    Mutant("the schedule stands still", "text/noise.py", "(end - self.share) * done", "0.0", NOISE),
+    Mutant("a control token is hidden too", "text/noise.py", "ordinary[:, 0] = False", "pass", NOISE),
+    Mutant(
+        "styles are not told",
+        "jobs/pretrain.py",
+        "begins=np.where(told,",
+        "begins=np.where(told & False,",
+        "tests/pipeline/test_pretraining.py",
     ),
     Mutant(
         "a second signal waits too", "core/stop.py", "        if stop.asked:\n", "        if False:\n", TRAIN

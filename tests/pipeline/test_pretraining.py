@@ -10,12 +10,25 @@ import pytest
 
 from autolect.core import bundle, files, recipe
 from autolect.core.errors import UserError
-from autolect.jobs.run import Summary
+from autolect.core.progress import Silent
+from autolect.jobs.run import Summary, run
 from autolect.jobs.use import load
 
 from .conftest import TINY, sentences, walk, write_corpus
 
 STYLES = {"night": ("moon", "star", "owl"), "day": ("sun", "bee", "rose")}
+
+
+def heard(settings: recipe.Recipe, folder: Path) -> list[str]:
+    """Pretrain; gives what was said meanwhile."""
+    said: list[str] = []
+
+    class Heard(Silent):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    run(settings, folder=folder, progress=Heard(), until="pretrained")
+    return said
 
 
 def write_styled(folder: Path) -> Path:
@@ -79,18 +92,7 @@ def test_a_bundle_goes_on_with_new_text_and_keeps_its_tokenizer(classified: Summ
     new.write_text("\n".join(f"the ship sails home {n} ☂ times" for n in range(200)), encoding="utf-8")
     given = [f"start={old}", f"corpus.files=['{new}']", "train.steps=40", "corpus.dedup=none"]
     settings = recipe.read(None, overrides=given, environment={})
-    from autolect.jobs.run import run
-
-    said: list[str] = []
-
-    class Heard:
-        def say(self, text: str) -> None:
-            said.append(text)
-
-        def advance(self, what: str, done: float, total: float | None, note: str = "") -> None:
-            pass
-
-    run(settings, folder=tmp_path / "run", progress=Heard(), until="pretrained")
+    said = heard(settings, tmp_path / "run")
     info, before = bundle.open_bundle(tmp_path / "run" / "pretrained"), bundle.open_bundle(old)
     assert info.parents == (bundle.digest(old),)
     assert info.architecture == before.architecture
@@ -118,9 +120,6 @@ def test_what_does_not_fit_a_bundle_that_goes_on_is_refused(
 ) -> None:
     corpus = write_corpus(tmp_path)
     given = [f"start={classified.folder / 'pretrained'}", f"corpus.files=['{corpus}']", override]
-    from autolect.core.progress import Silent
-    from autolect.jobs.run import run
-
     with pytest.raises(UserError, match=told):
         run(recipe.read(None, overrides=given, environment={}), folder=tmp_path / "run", progress=Silent())
 
@@ -184,15 +183,17 @@ def test_zero_steps_leave_the_network_as_it_starts(tmp_path: Path) -> None:
     assert info.metrics["steps"] == 0
 
 
-def test_the_share_that_is_hidden_follows_the_schedule(tmp_path: Path) -> None:
-    assert "train.steps=30" in TINY
-    corpus = write_corpus(tmp_path)
-    walk(
-        tmp_path,
-        f"corpus.files=['{corpus}']",
-        "objective.kind=masked",
-        "objective.share=0.5",
-        "objective.share_end=0.1",
-        until="pretrained",
-    )
-    assert bundle.open_bundle(tmp_path / "run" / "pretrained").metrics["valid_loss"] > 0
+def test_little_text_is_told_of_and_a_vocabulary_that_it_cannot_fill(tmp_path: Path) -> None:
+    corpus = tmp_path / "small.txt"
+    corpus.write_text("\n".join(sentences(12)), encoding="utf-8")
+    given = [*TINY, f"corpus.files=['{corpus}']", "tokenizer.vocab_size=5000", "train.steps=2"]
+    said = "\n".join(heard(recipe.read(None, overrides=given, environment={}), tmp_path / "run"))
+    assert "less than one step takes (512)" in said
+    assert "tokens, not 5,000: it has no more" in said
+
+
+def test_a_text_without_breaks_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    corpus = tmp_path / "endless.txt"
+    corpus.write_text(" ".join(sentences(900)), encoding="utf-8")
+    with pytest.raises(UserError, match=r"corpus\.files: 1 document\(s\) of up to .* text without breaks"):
+        walk(tmp_path, f"corpus.files=['{corpus}']")

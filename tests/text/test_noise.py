@@ -10,6 +10,7 @@ import pytest
 from autolect.text.marks import token_marks
 from autolect.text.noise import (
     Chosen,
+    Hiding,
     Ids,
     Texts,
     choose,
@@ -184,3 +185,31 @@ def test_rows_without_a_token_are_left_alone() -> None:
     for one in (permute(empty, draw), rotate(empty, draw)):
         assert np.array_equal(one.ids, empty.ids)
     assert not choose(empty, 0.5, draw, units=empty.words()).any()
+
+
+@pytest.mark.parametrize(("done", "share"), [(0.0, 0.5), (0.5, 0.3), (1.0, 0.1)])
+def test_the_share_that_is_hidden_follows_a_straight_line(done: float, share: float) -> None:
+    texts = plain()
+    hiding = Hiding(share=0.5, share_end=0.1, swap=False)
+    ids, chosen = hiding.hide(texts, np.random.default_rng(0), done=done, vocab_size=100)
+    assert abs(chosen.sum() / texts.ordinary.sum() - share) < 0.01
+    assert np.array_equal(ids == MASK, chosen)
+    constant = Hiding(share=0.5).hide(texts, np.random.default_rng(0), done=done, vocab_size=100)[1]
+    assert abs(constant.sum() / texts.ordinary.sum() - 0.5) < 0.01
+
+
+def test_a_control_token_stands_in_front_and_no_noise_ever_touches_it() -> None:
+    sequences = [np.arange(8, 8 + size, dtype=np.int32) for size in (3, 12, 7)] * 20
+    marks = [np.full(len(one), WORD | SENTENCE, dtype=np.uint8) for one in sequences]
+    begins = np.full(len(sequences), 777)
+    begins[::2] = BOS
+    texts = rows_of(sequences, marks, 14, begins=begins)
+    draw = np.random.default_rng(0)
+    assert np.array_equal(texts.ids[:, 0], begins)
+    hidden = Hiding(share=0.9).hide(texts, draw, done=0.0, vocab_size=100)[0]
+    units = spans(texts, draw, mean=3.0)
+    gone = choose(texts, 0.5, draw, units=texts.words())
+    for noisy in (hidden, permute(texts, draw).ids, rotate(texts, draw).ids):
+        assert np.array_equal(noisy[:, 0], begins)
+    filled = infill(texts.ids, choose(texts, 0.4, draw, units=units), units, gone)
+    assert np.array_equal(filled[:, 0], begins)

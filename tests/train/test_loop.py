@@ -472,3 +472,36 @@ def test_the_rate_rises_then_falls_to_zero() -> None:
     assert rates[:10] == sorted(rates[:10])
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.01
+
+
+def test_the_goal_hears_how_much_of_the_training_is_over() -> None:
+    heard: list[float] = []
+
+    class Listening(Line):
+        def collate(self, rows: Any, length: int, draw: np.random.Generator, *, done: float = 0.0) -> Tensors:
+            heard.append(done)
+            return super().collate(rows, length, draw, done=done)
+
+    train(Listening(), steps=4)
+    assert heard == [0.0, 0.25, 0.5, 0.75]
+
+
+def test_looks_at_valid_take_no_more_than_a_tenth_of_a_budget_in_minutes() -> None:
+    looks: list[int] = []
+
+    class Slow(Line):
+        def measure(self, device: Device) -> Score:
+            time.sleep(0.1)
+            return super().measure(device)
+
+    config = TrainConfig(minutes=3 / 60, evaluations=50, batch_tokens=64)
+    fit(
+        Slow(),
+        config,
+        seed=0,
+        device=CPU,
+        what="line",
+        progress=Silent(),
+        watch=lambda step, _: looks.append(step),
+    )
+    assert 1 <= len(looks) <= 5

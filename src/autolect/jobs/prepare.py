@@ -28,6 +28,8 @@ TOKENS = "tokens.json"
 BATCH = 1000
 MOST_STYLES = 1000
 """More different values than this are no kinds of text."""
+ENDLESS = 20_000
+"""Characters from which a document among too few to split is no document but a text without breaks."""
 LOOKED_AT = 200
 """Documents that the guess of the language looks at."""
 
@@ -73,6 +75,11 @@ def tokenize(run: Run, corpus: Path) -> Path:
         for name in split.NAMES:
             figures[name] = _write_tokens(folder, name, corpus, tokenizer, styles, language=known)
         facts["vocab_size"] = len(tokenizer)
+        wanted = run.recipe.tokenizer.vocab_size
+        if not start and len(tokenizer) < wanted:
+            run.progress.say(
+                f"tokens: the text gives {len(tokenizer):,} tokens, not {wanted:,}: it has no more"
+            )
         files.save_json(folder / TOKENS, figures)
         unknown = figures["train"]
         if start:
@@ -147,6 +154,7 @@ class _Corpus:
                 where="corpus.files",
                 fix="check the files, corpus.column and corpus.clean",
             )
+        self._refuse_endless()
         assigned = split.assign(
             np.array(self.lengths),
             np.array(self.sources),
@@ -188,6 +196,16 @@ class _Corpus:
                 )
             values = {"source": document.source, "where": document.where, "style": document.style}
             yield {"text": text, **values}
+
+    def _refuse_endless(self) -> None:
+        """A text without breaks is one document, of which nothing can be kept from training."""
+        longest, share = max(self.lengths), self.config.split.valid + self.config.split.test
+        if share and len(self.lengths) < len(split.NAMES) and longest >= ENDLESS:
+            raise UserError(
+                f"{len(self.lengths)} document(s) of up to {longest:,} characters: text without breaks",
+                where="corpus.files",
+                fix="put line breaks between its sentences or paragraphs: what stands between is a document",
+            )
 
     def _figures(self, assigned: NDArray[np.int8]) -> dict[str, Any]:
         lengths = np.array(self.lengths)

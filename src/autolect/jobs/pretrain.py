@@ -189,6 +189,12 @@ class _Pretraining:
             f"pretrained: {self.model.num_parameters() / 1e6:.1f} M parameters,"
             f" {int(self.goal.lengths.sum()):,} tokens, {str(device.dtype).removeprefix('torch.')}"
         )
+        held = int(self.goal.lengths.sum())
+        if held < recipe.train.batch_tokens:
+            run.progress.say(
+                f"pretrained: all training text is {held:,} tokens, less than one step takes"
+                f" ({recipe.train.batch_tokens:,}): it will be learned by heart; give more text"
+            )
         outcome = fit(
             self.goal,
             recipe.train,
