@@ -55,6 +55,8 @@ def _measured(found: dict[str, Any], measure: dict[str, str]) -> Chapter:
     arms = [arm for arm in found["arms"] if arm["results"][name] is not None]
     results = [arm["results"][name] for arm in arms]
     title, columns, rows = _table(found, measure)
+    alone = len(found["seeds"]) == 1
+    seeds = ", ".join(map(str, found["seeds"]))
     blocks: list[Block] = [
         Figure(
             plots.bars(
@@ -67,7 +69,7 @@ def _measured(found: dict[str, Any], measure: dict[str, str]) -> Chapter:
                 highlight=arms.index(_best(found, measure)),
                 x=f"{name} ({measure['better']} is better)",
             ),
-            f"Means over seeds {', '.join(map(str, found['seeds']))}; lines are 95 % intervals over seeds.",
+            f"Seed {seeds}." if alone else f"Means and 95 % intervals over seeds {seeds}.",
             title,
         ),
         Table(columns, rows, caption=title),
@@ -79,7 +81,11 @@ def _measured(found: dict[str, Any], measure: dict[str, str]) -> Chapter:
         blocks.insert(0, Note(f"A gain against {found['first']}: {', '.join(gained)}.", "good"))
     if harmed:
         blocks.insert(0, Note(f"Worse than {found['first']}: {', '.join(harmed)}.", "warn"))
-    if not gained and not harmed:
+    if alone:
+        blocks.insert(
+            0, Note("One seed has no interval, so nothing is shown; set compare.seeds = 3.", "warn")
+        )
+    elif not gained and not harmed:
         blocks.insert(0, Note(f"No gain shown against {found['first']}.", "warn"))
     lead = f"Each arm against {found['first']}, seed by seed."
     return Chapter(name[:1].upper() + name[1:], lead, tuple(blocks))
