@@ -62,10 +62,7 @@ def _measured(found: dict[str, Any], measure: dict[str, str]) -> Chapter:
             plots.bars(
                 [arm["name"] for arm in arms],
                 [one["value"] for one in results],
-                [
-                    tuple(one["value"] if one[k] is None else one[k] for k in ("low", "high"))
-                    for one in results
-                ],
+                None if alone else [_drawn(one) for one in results],
                 highlight=arms.index(_best(found, measure)),
                 x=f"{name} ({measure['better']} is better)",
             ),
@@ -158,6 +155,11 @@ def _flat(table: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
     for key, value in table.items():
         found += _flat(value, f"{before}{key}.") if isinstance(value, dict) else [(f"{before}{key}", value)]
     return found
+
+
+def _drawn(interval: dict[str, Any]) -> tuple[float, float]:
+    value = interval["value"]
+    return (value, value) if interval["low"] is None else (interval["low"], interval["high"])
 
 
 def _number(value: float) -> str:
