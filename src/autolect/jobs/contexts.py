@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from autolect.core.device import Device
+from autolect.core.errors import UserError
+from autolect.core.results import Neighbour
 from autolect.nn.model import Model
 from autolect.text import segment
 from autolect.text.noise import padded
@@ -32,6 +34,24 @@ class Placed(NamedTuple):
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int32]
+
+
+class Contexts:
+    """Words by their mean states, as differences from the usual one: without that all are alike.
+
+    UserError where there are none.
+    """
+
+    def __init__(self, vectors: WordVectors) -> None:
+        if not len(vectors):
+            raise UserError("no word stood often enough in its text to have a contextual vector")
+        usual = np.average(vectors.matrix, axis=0, weights=vectors.counts).astype(np.float32)
+        self._usual: NDArray[np.float32] = usual
+        self._around = WordVectors(keys=vectors.keys, matrix=vectors.matrix - usual, counts=vectors.counts)
+
+    def nearest(self, state: NDArray[np.float32], *, count: int) -> list[Neighbour]:
+        """The words nearest to the state (D,) of a word in a sentence, best first."""
+        return self._around.nearest(state - self._usual, count=count)
 
 
 def learn(

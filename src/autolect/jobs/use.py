@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import functools
 import itertools
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from autolect.core import bundle
 from autolect.core.bundle import BundleInfo
 from autolect.core.device import choose, set_threads
 from autolect.core.errors import UserError
-from autolect.core.results import Candidate, Gap, Neighbour, Prediction
+from autolect.core.results import Gap, Neighbour, Prediction
 from autolect.jobs import contexts
+from autolect.jobs.filling import Filler
 from autolect.jobs.loading import load_model, load_network, reader_of
 from autolect.nn import scoring
 from autolect.nn.model import Model
@@ -28,8 +28,6 @@ from autolect.text.noise import padded
 from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
 from autolect.vectors.store import WordVectors
 
-GAP = "[MASK]"
-_BYTE = re.compile("<0x[0-9A-F]{2}>")
 _ROWS = 64
 """Texts that are encoded at once."""
 _SHOWN_STYLES = 20
@@ -152,7 +150,7 @@ class Lect:
     def fill(self, texts: Sequence[str], *, count: int = 5) -> list[tuple[Gap, ...]]:
         """The candidates for each [MASK] of each text; UserError where a text has none."""
         self._need("fill")
-        return [self._fill(text, count) for text in texts]
+        return [self._filler.fill(text, count=count) for text in texts]
 
     def reconstruct(self, texts: Sequence[str]) -> list[str]:
         """Each text, written again from its latent alone, or from all of its states (see the objective)."""
@@ -232,8 +230,7 @@ class Lect:
         """Words near a word: by the static vectors, or by what it means in a sentence that holds it."""
         if context is None:
             return self._static.neighbours(word, count=count)
-        around = self._around
-        found = around.nearest(self.in_context(word, context) - self._usual, count=count + 1)
+        found = self._contexts.nearest(self.in_context(word, context), count=count + 1)
         return [one for one in found if one.word != word.lower()][:count]
 
     def in_context(self, word: str, context: str) -> NDArray[np.float32]:
@@ -257,27 +254,18 @@ class Lect:
         return state
 
     @functools.cached_property
-    def _usual(self) -> NDArray[np.float32]:
-        """The mean state of all words as often as they stand in text (D,)."""
-        vectors = self._in_text
-        usual: NDArray[np.float32] = np.average(vectors.matrix, axis=0, weights=vectors.counts)
-        return usual.astype(np.float32)
+    def _filler(self) -> Filler:
+        return Filler(self._model, self.reader, room=self.max_tokens)
 
     @functools.cached_property
-    def _around(self) -> WordVectors:
-        """The mean states of words, as differences from the usual one: without that all are alike."""
-        vectors = self._in_text
-        return WordVectors(keys=vectors.keys, matrix=vectors.matrix - self._usual, counts=vectors.counts)
-
-    @functools.cached_property
-    def _in_text(self) -> WordVectors:
+    def _contexts(self) -> contexts.Contexts:
         if not (self.folder / f"{contexts.NAME}.safetensors").exists():
             raise UserError(
                 "this bundle has no contextual vectors",
                 where=str(self.folder),
                 fix="ask the pretrained one; fine-tuning changes what states mean",
             )
-        return WordVectors.load(self.folder, name=contexts.NAME)
+        return contexts.Contexts(WordVectors.load(self.folder, name=contexts.NAME))
 
     def frequent_words(self, count: int) -> tuple[str, ...]:
         """Frequent words that say something: among the most frequent, the longest ones."""
@@ -331,41 +319,6 @@ class Lect:
         ids = self.reader.read([text])[0].ids[: self.max_tokens]
         tokens = torch.from_numpy(padded([ids], len(ids) + 2)).to(self.device.place)
         return self._model.encode(tokens, torch.ones_like(tokens, dtype=torch.bool))
-
-    @torch.inference_mode()
-    def _fill(self, text: str, count: int) -> tuple[Gap, ...]:
-        if GAP not in text:
-            raise UserError(f"there is no {GAP} to fill", where=repr(text[:40]), fix=f"write {GAP} in it")
-        ids = self._with_gaps(text)[: self.max_tokens]
-        tokens = torch.from_numpy(padded([ids], len(ids) + 2))
-        states = self._model.guesses(tokens, torch.ones_like(tokens, dtype=torch.bool))[0]
-        scores = self._model.scores(states[tokens[0] == MASK]).float()
-        scores[:, self._unseen] = -torch.inf
-        best = scores.softmax(dim=-1).topk(min(count, scores.shape[1] - len(self._unseen)))
-        gaps, start = [], 0
-        for values, places in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-            start = text.index(GAP, start)
-            words = [self.reader.tokenizer.decode([place]).strip() or "␣" for place in places]
-            candidates = tuple(
-                Candidate(token=word, probability=value) for word, value in zip(words, values, strict=True)
-            )
-            gaps.append(Gap(start=start, end=start + len(GAP), candidates=candidates))
-            start += len(GAP)
-        return tuple(gaps)
-
-    @functools.cached_property
-    def _unseen(self) -> torch.Tensor:
-        """Ids that stand for no text of their own: specials, and single bytes of rare characters."""
-        tokens = enumerate(self.reader.tokenizer.tokens)
-        return torch.tensor([n for n, token in tokens if n < NUM_SPECIAL or _BYTE.fullmatch(token)])
-
-    def _with_gaps(self, text: str) -> NDArray[np.int32]:
-        """Ids of a text, its gaps as the mask token; the text between gaps is cleaned as any other."""
-        parts = []
-        for part in text.split(GAP):
-            clean = self.reader.cleaner.clean(part).text
-            parts.append(" " * part[:1].isspace() + clean + " " * (part.rstrip() != part and bool(clean)))
-        return self.reader.tokenizer.encode(GAP.join(parts), masks=True).ids
 
     def _write(
         self,
