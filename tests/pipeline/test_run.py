@@ -22,7 +22,7 @@ def test_a_run_learns_the_words_of_two_labels(classified: Summary) -> None:
     assert evaluation["model"]["score"] > 0.9
     assert {b["title"] for b in evaluation["baselines"]} == {"most frequent label", "TF-IDF + linear SVM"}
     info = bundle.open_bundle(classified.folder / "pretrained")
-    assert info.metrics["valid_loss"] < info.metrics["valid_loss_before"] - 1
+    assert info.metrics["valid_loss"] < info.metrics["valid_loss_before"] - 0.1
     assert "report.html" in {path.name for path in classified.folder.iterdir()}
 
 
