@@ -203,9 +203,6 @@ MUTANTS = (
         "sign * gain.value > 0",
         ARMS,
     ),
-    Mutant(
-        "padding is scored", "nn/scoring.py", "keep = tokens[:, :-1] != pad", "keep = tokens[:, :-1] >= 0", NN
-    ),
     Mutant("windows overlap in what they score", "nn/scoring.py", "1 + scored - start", "1", NN),
     Mutant("beams keep each other's past", "nn/writing.py", "one.pick(order)", "one", NN),
     Mutant("levels pass no gradient", "nn/bottleneck.py", ".detach()", "", "tests/nn/test_bottleneck.py"),

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from autolect.core import registry
 from autolect.core.errors import UserError
+from autolect.jobs.vectors import passes
 from autolect.vectors.learners import _gensim
 from autolect.vectors.store import Learned, WordVectors
 
@@ -123,9 +124,9 @@ def test_nothing_behind_the_ten_thousandth_token_is_lost() -> None:
     assert [len(part) for part in parts] == [10_000, 10_000, 5_000]
 
 
-@pytest.mark.parametrize(("tokens", "epochs"), [(1, 30), (1_000_000, 10), (100_000_000, 1)])
+@pytest.mark.parametrize(("tokens", "epochs"), [(1, 30), (1_000_000, 20), (100_000_000, 5)])
 def test_little_text_gets_more_passes(tokens: int, epochs: int) -> None:
-    assert _gensim._epochs(tokens) == epochs
+    assert passes(tokens, seen=20_000_000, fewest=5) == epochs
 
 
 def test_ngrams_in_the_wrong_order_are_refused() -> None:
