@@ -77,7 +77,7 @@ def main() -> int:
                 continue
             for arm in found["arms"]:
                 result = arm["results"]["score"]
-                gain = result["gain"]
+                gain = result["gain"] or {"value": 0.0, "low": None, "high": None}
                 ends = "" if gain["low"] is None else f" ({gain['low']:+.3f} to {gain['high']:+.3f})"
                 print(
                     f"{name} {share:4.0%} {arm['name']:12} {result['value']:.3f}"
