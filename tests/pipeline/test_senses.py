@@ -27,7 +27,8 @@ def learned(folder: Path, *names: str) -> Lect:
         "encoder.layers=2",
         "encoder.dropout=0",
         "decoder.dropout=0",
-        "train.steps=150",
+        "objective.kind=masked",
+        "train.steps=500",
         "train.batch_tokens=1024",
         "train.rate=2e-3",
         until="pretrained",
@@ -36,10 +37,10 @@ def learned(folder: Path, *names: str) -> Lect:
 
 
 def english(pattern: str) -> list[str]:
-    """Pieces of the novels in which "left" stands once, as the pattern has it."""
+    """Pieces of the novels in which "like" stands once, as the pattern has it."""
     text = " ".join((DATA / "en-books.txt").read_text(encoding="utf-8").split())
     around = [text[max(0, found.start() - 50) : found.end() + 50] for found in re.finditer(pattern, text)]
-    return [one for one in around if one.count("left") == 1]
+    return [one for one in around if one.count("like") == 1]
 
 
 def chinese(name: str, word: str) -> list[str]:
@@ -65,17 +66,16 @@ def told_apart(lect: Lect, word: str, senses: Sequence[Sequence[str]]) -> float:
 
 
 @pytest.mark.timeout(600)
-def test_the_left_side_is_not_what_somebody_left(tmp_path: Path) -> None:
+def test_what_somebody_likes_is_not_what_something_is_like(tmp_path: Path) -> None:
     lect = learned(tmp_path, "en-books.txt")
-    side = english(r"\b(?:his|the|my|her|its) left (?:hand|arm|side|foot|shoulder|ear|glove|wrist)\b")
-    gone = english(r"\b(?:had|have|he|she|I|they) left (?:the|him|her|his|a|off|them|everything)\b")
-    assert min(len(side), len(gone)) >= 5
-    majority = max(len(side), len(gone)) / (len(side) + len(gone))
-    assert told_apart(lect, "left", [side, gone]) > max(0.75, majority)
+    fond = english(r"\b(?:should|would|I|you|to|do|not|didn't|don't) like\b")[:30]
+    same = english(r"\blike (?:a|an|the|that|this|one)\b")[:30]
+    assert min(len(fond), len(same)) >= 15
+    assert told_apart(lect, "like", [fond, same]) > 0.75
     near = [
-        {one.word for one in lect.neighbours("left", context=sense[0], count=10)} for sense in (side, gone)
+        {one.word for one in lect.neighbours("like", context=sense[0], count=10)} for sense in (fond, same)
     ]
-    assert len(near[0] & near[1]) <= 3
+    assert len(near[0] & near[1]) <= 5
 
 
 @pytest.mark.timeout(600)
