@@ -62,6 +62,16 @@ def test_the_same_seed_gives_the_same_parts_and_another_seed_others() -> None:
     assert labelled_split.split(examples, valid=0.1, test=0.1, seed=1) != first
 
 
+def test_a_share_keeps_the_mix_and_one_example_of_each_label_at_least() -> None:
+    given = tuple(many(a=100, b=50, c=10))
+    tenth = labelled_split.some(given, 0.1, seed=0)
+    assert Counter(e.label for e in tenth) == {"a": 10, "b": 5, "c": 1}
+    assert Counter(e.label for e in labelled_split.some(given, 0.001, seed=0)) == {"a": 1, "b": 1, "c": 1}
+    assert labelled_split.some(given, 1.0, seed=0) == given
+    each = tuple(many(a=1, b=1))
+    assert labelled_split.some(each, 0.5, seed=0) == each
+
+
 def test_a_label_with_one_example_is_trained_on() -> None:
     for seed in range(10):
         parts = labelled_split.split(many(a=20, rare=1), valid=0.2, test=0.2, seed=seed)

@@ -9,11 +9,12 @@ from functools import cache
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy import sparse
 
 from autolect.core import registry
 from autolect.core.errors import UserError
 from autolect.jobs.vectors import passes
-from autolect.vectors.learners import _gensim
+from autolect.vectors.learners import _gensim, counts
 from autolect.vectors.store import Learned, WordVectors
 
 NAMES = registry.names("vectors")
@@ -32,8 +33,9 @@ def sequences() -> list[list[str]]:
 
 def learn(name: str, texts: list[list[str]] | None = None, *, seed: int = 1, min_count: int = 1) -> Learned:
     plugin = registry.load("vectors", name)
-    small = {"buckets": 500} if name == "fasttext" else {}
-    config = plugin.config.model_validate({"epochs": 8, "subsample": 0, **small})
+    small = {"epochs": 8, "subsample": 0} if name != "counts" else {}
+    small |= {"buckets": 500} if name == "fasttext" else {}
+    config = plugin.config.model_validate(small)
     learned = plugin.build(
         sequences() if texts is None else texts,
         config=config,
@@ -45,8 +47,8 @@ def learn(name: str, texts: list[list[str]] | None = None, *, seed: int = 1, min
     return learned
 
 
-def test_the_three_learners_are_found() -> None:
-    assert {"skipgram", "cbow", "fasttext"} <= set(NAMES)
+def test_the_learners_are_found() -> None:
+    assert {"counts", "skipgram", "cbow", "fasttext"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -74,6 +76,36 @@ def test_one_seed_gives_one_result(name: str) -> None:
     assert one.keys == same.keys
     assert np.array_equal(one.matrix, same.matrix)
     assert not np.array_equal(one.matrix, other.matrix)
+
+
+def test_counts_reach_as_far_as_the_window_and_never_into_the_next_text() -> None:
+    flat = counts._flat([["a", "b", "c"], ["d"]], {"a": 0, "b": 1, "c": 2, "d": 3}, gap=2)
+    near = counts._near(flat, 4, window=2).toarray()
+    expected = np.zeros((4, 4))
+    expected[0, 1] = expected[1, 2] = 1.0
+    expected[0, 2] = 0.5
+    assert np.array_equal(near, expected + expected.T)
+
+
+def test_information_is_what_pairs_have_beyond_chance() -> None:
+    near = sparse.csr_array(np.array([[0, 6, 2], [6, 0, 0], [2, 0, 0]], np.float32))
+    found = counts._information(near, 1.0).toarray()
+    of_word = np.array([8, 6, 2])
+    with np.errstate(divide="ignore"):
+        expected = np.maximum(np.log(near.toarray() * 16 / np.outer(of_word, of_word)), 0)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_the_decomposition_is_that_of_numpy(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "DENSE", 60 if dense else 0)
+    chance = np.random.default_rng(0)
+    matrix = (chance.standard_normal((60, 8)) @ chance.standard_normal((8, 60))).astype(np.float32)
+    left, values = counts._decomposed(sparse.csr_array(matrix), 8, seed=1)
+    truth, true_values, _ = np.linalg.svd(matrix)
+    np.testing.assert_allclose(values, true_values[:8], rtol=1e-4)
+    np.testing.assert_allclose(np.abs((left * truth[:, :8]).sum(axis=0)), 1.0, rtol=1e-3)
+    assert (left[np.abs(left).argmax(axis=0), np.arange(8)] > 0).all()
 
 
 def test_vectors_do_not_depend_on_the_hashes_of_a_process() -> None:
@@ -113,8 +145,8 @@ def test_text_without_a_frequent_word_is_refused(name: str, texts: list[list[str
 
 def test_blank_tokens_get_no_vector() -> None:
     blanks = ["\n", " ", "\u3000", ""]
-    learned = learn("skipgram", [[*text, *blanks] for text in sequences()])
-    assert len(learned.keys) == 14
+    for name in ("skipgram", "counts"):
+        assert len(learn(name, [[*text, *blanks] for text in sequences()]).keys) == 14
 
 
 def test_nothing_behind_the_ten_thousandth_token_is_lost() -> None:

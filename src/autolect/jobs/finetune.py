@@ -22,7 +22,7 @@ from autolect.core.version import __version__
 from autolect.jobs.loading import TaskNetwork, copy_vectors, load_model, reader_of
 from autolect.jobs.pretrain import write_info
 from autolect.nn import weights
-from autolect.text.labelled_split import Overlap, Parts, conflicts, overlap, split
+from autolect.text.labelled_split import Overlap, Parts, conflicts, overlap, some, split
 from autolect.text.reading import Reader
 from autolect.train.loop import Outcome, fit
 
@@ -93,8 +93,8 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
     if valid_share or test_share:
         parts = split(train, valid=valid_share, test=test_share, seed=recipe.seed)
         train, drawn_valid, drawn_test = parts.train, parts.valid, parts.test
-    valid = _some(given.get("valid", drawn_valid), config.share, seed=recipe.seed)
-    train = _some(train, config.share, seed=recipe.seed)
+    valid = some(given.get("valid", drawn_valid), config.share, seed=recipe.seed)
+    train = some(train, config.share, seed=recipe.seed)
     parts = Parts(train=train, valid=valid, test=given.get("test", drawn_test))
     overlaps = overlap(parts)
     _refuse_overlap(overlaps, allowed=config.allow_overlap, progress=progress)
@@ -187,11 +187,6 @@ def labels_of(example: Any, plugin: Any) -> set[str]:
     """The labels, or tags, that an example carries."""
     gold = plugin.gold(example)
     return {gold} if isinstance(gold, str) else set(gold)
-
-
-def _some(examples: tuple[Any, ...], share: float, *, seed: int) -> tuple[Any, ...]:
-    """A share of the examples, every label kept."""
-    return examples if share == 1 else split(examples, valid=0.0, test=1 - share, seed=seed).train
 
 
 def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: Progress) -> None:

@@ -107,6 +107,15 @@ def split(
     return Parts(train=chosen["train"], valid=chosen["valid"], test=chosen["test"])
 
 
+def some(examples: tuple[Example, ...], share: float, *, seed: int) -> tuple[Example, ...]:
+    """A share of the examples, drawn as `split` draws; one example of each label where that is more."""
+    key = _default_key(examples)
+    num_texts = len({normalise(example.text) for example in examples})
+    most = 1 - len({key(example) for example in examples}) / max(1, num_texts)
+    left_out = min(1 - share, most)
+    return split(examples, valid=0.0, test=left_out, seed=seed).train if left_out > 0 else examples
+
+
 def overlap(parts: Parts[Example]) -> tuple[Overlap, ...]:
     """What stands in two splits: valid against train, test against train, test against valid."""
     named = {"train": parts.train, "valid": parts.valid, "test": parts.test}
