@@ -27,7 +27,7 @@ SPARE = 32
 
 
 class CountsConfig(Section):
-    """Settings of vectors from counts: one pass over the text, and as good as skip-gram (docs/LOG.md)."""
+    """Settings of vectors from counts: one pass, in a small part of the time of skip-gram (docs/LOG.md)."""
 
     kind: Literal["counts"] = "counts"
     """Name of the learner."""

@@ -10,7 +10,7 @@ from autolect.vectors.store import Learned
 
 
 class SkipgramConfig(_gensim.GensimConfig):
-    """Settings of skip-gram, the best of the learners that walk the text; slow."""
+    """Settings of skip-gram, the better choice for little text and rare words."""
 
     kind: Literal["skipgram"] = "skipgram"
     """Name of the learner."""
