@@ -242,6 +242,8 @@ def walk() -> int:
     given = parser.parse_args()
     # Forks have it too, until the command line sets its own: so early there is nothing to save.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(TERMINATED))
+    # What a shell starts in the background ignores it, and a strike would then strike nothing.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     draw = random.Random(given.seed)
     struck: collections.Counter[str] = collections.Counter()
     wrong: list[str] = []

@@ -218,6 +218,8 @@ MUTANTS = (
     Mutant(
         "a second signal waits too", "core/stop.py", "        if stop.asked:\n", "        if False:\n", TRAIN
     ),
+    Mutant("an ignored signal ends a run", "core/stop.py", " if handler != signal.SIG_IGN", "", TRAIN),
+    Mutant("a run cut short counts as whole", "core/stop.py", "        raise KeyboardInterrupt\n", "", TRAIN),
 )
 
 

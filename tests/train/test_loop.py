@@ -234,6 +234,41 @@ def test_a_second_signal_is_obeyed_at_once(tmp_path: Path) -> None:
     assert train(Line(), tmp_path).resumed_at == 0
 
 
+def test_an_ignored_signal_does_not_end_the_training_early(tmp_path: Path) -> None:
+    class Interrupted(Line):
+        def loss(self, batch: Tensors) -> Loss:
+            if self.seen == 9:
+                signal.raise_signal(signal.SIGINT)
+            return super().loss(batch)
+
+    golden, goal = Line(), Interrupted()
+    train(golden)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        train(goal, tmp_path)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for one, other in zip(golden.network.parameters(), goal.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_run_cut_short_never_counts_as_whole_even_where_the_signal_has_no_effect(tmp_path: Path) -> None:
+    class Interrupted(Line):
+        def loss(self, batch: Tensors) -> Loss:
+            if self.seen == 9:
+                signal.raise_signal(signal.SIGTERM)
+            return super().loss(batch)
+
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(Interrupted(), tmp_path, checkpoint_seconds=1000)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert train(Line(), tmp_path).resumed_at == 9
+
+
 @pytest.mark.parametrize("parts", [1, 2, 3, 100])
 def test_a_step_in_parts_is_the_same_step(parts: int) -> None:
     whole, divided = Line(dropout=0.0), Line(dropout=0.0)

@@ -28,13 +28,17 @@ class Stop:
 def deferred() -> Iterator[Stop]:
     """While this is open the first signal waits; leave it where stopping is safe, and it acts then.
 
-    Signals are Python's main thread's alone: elsewhere this does nothing.
+    It never ends as if nothing had been asked, since what is inside may be half done: where the signal's own
+    handler comes back, KeyboardInterrupt is raised. A signal that was ignored stays ignored (SIGINT is, in
+    what a shell script starts with ``&``). Signals are Python's main thread's alone: elsewhere this does
+    nothing.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    found = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in found.items() if handler != signal.SIG_IGN}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -46,7 +50,7 @@ def deferred() -> Iterator[Stop]:
             signal.raise_signal(number)
         stop.number = signal.Signals(number)
 
-    for number in SIGNALS:
+    for number in before:
         signal.signal(number, note)
     try:
         yield stop
@@ -54,3 +58,4 @@ def deferred() -> Iterator[Stop]:
         restore()
     if stop.number is not None:
         signal.raise_signal(stop.number)
+        raise KeyboardInterrupt
