@@ -38,3 +38,21 @@ def test_a_step_is_found_without_walking_there() -> None:
     assert np.array_equal(late.rows, steps[-1].rows)
     other = Batches(sizes, batch_tokens=256, seed=4).at(len(steps) - 1)
     assert not np.array_equal(late.rows, other.rows)
+
+
+@given(lengths, st.integers(16, 2048))
+def test_batches_of_one_length_have_as_many_rows_so_that_few_shapes_occur(
+    sizes: list[int], batch_tokens: int
+) -> None:
+    batches = Batches(sizes, batch_tokens=batch_tokens, seed=1)
+    shapes = {(len(batch.rows), batch.length) for batch in batches.epoch(0)}
+    assert len(shapes) <= len(np.unique(bucket_lengths(np.array(sizes)))) + 1
+    short = [batch for batch in batches.in_order() if len(batch.rows) < max(1, batch_tokens // batch.length)]
+    assert len(short) <= 1
+
+
+@given(lengths, st.integers(16, 2048))
+def test_the_padding_that_is_told_is_that_of_an_epoch(sizes: list[int], batch_tokens: int) -> None:
+    batches = Batches(sizes, batch_tokens=batch_tokens, seed=1)
+    places = sum(len(batch.rows) * batch.length for batch in batches.epoch(0))
+    assert batches.padding() == 1.0 - sum(sizes) / places

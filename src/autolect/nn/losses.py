@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +14,10 @@ from autolect.nn.model import Model
 
 NO_TARGET = -100
 """Marks a place of ``targets`` that is not predicted."""
+ROUND = 32
+"""The number of targets is rounded up to so many, so that few shapes of matrix products occur."""
+CHUNK = {True: 1 << 20, False: 1 << 26}
+"""Scores that are computed at once on a processor (True), where 4 MB stay near it, and on a GPU."""
 
 Targets = NDArray[np.int64]
 
@@ -21,10 +27,65 @@ def token_loss(model: Model, states: Tensor, targets: Tensor) -> tuple[Tensor, i
 
     The scores over the vocabulary are computed at the targets alone.
     """
-    places = (targets.reshape(-1) != NO_TARGET).nonzero().squeeze(1)
-    scores = model.scores(states.reshape(-1, states.shape[-1])[places])
-    total = F.cross_entropy(scores.float(), targets.reshape(-1)[places], reduction="sum")
-    return total, len(places)
+    flat = targets.reshape(-1)
+    places = (flat != NO_TARGET).nonzero().squeeze(1)
+    count = len(places)
+    if not count:
+        return states.sum() * 0.0, 0
+    # The last places are there to fill up: they take part in no loss.
+    filled = F.pad(places, (0, -count % ROUND))
+    wanted = flat[filled]
+    wanted[count:] = NO_TARGET
+    features = model.features(states.reshape(-1, states.shape[-1])[filled])
+    total: Tensor = _VocabularyLoss.apply(  # type: ignore[no-untyped-call]
+        features, model.rows(), model.output_bias, wanted
+    )
+    return total, count
+
+
+class _VocabularyLoss(torch.autograd.Function):
+    """Sum of the cross-entropies of features (N,D) against rows (V,D) and bias (V,) at wanted (N,).
+
+    The gradients are computed along with the loss, a chunk of places at a time, so that the scores of all
+    places never stand in memory together (as Liger: Hsu 2024, arXiv:2410.10989).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, rows: Tensor, bias: Tensor, wanted: Tensor) -> Tensor:
+        learning = any(ctx.needs_input_grad)
+        place = features.device.type
+        dtype = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else features.dtype
+        multiplied, given = rows.to(dtype), features.to(dtype)
+        total = features.new_zeros((), dtype=torch.float32)
+        to_features = torch.empty_like(features) if learning else None
+        to_rows = torch.zeros_like(rows, dtype=torch.float32) if learning else None
+        to_bias = torch.zeros_like(bias, dtype=torch.float32) if learning else None
+        step = max(ROUND, CHUNK[place == "cpu"] // len(rows) // ROUND * ROUND)
+        for first in range(0, len(features), step):
+            part, ids = given[first : first + step], wanted[first : first + step]
+            kept = (ids != NO_TARGET).float()
+            at = ids.clamp(min=0)[:, None]
+            scores = F.linear(part, multiplied).float().add_(bias)
+            scores -= scores.amax(dim=1, keepdim=True)
+            right = scores.gather(1, at).squeeze(1)
+            sums = scores.exp_().sum(dim=1)
+            total += ((sums.log() - right) * kept).sum()
+            if to_features is None or to_rows is None or to_bias is None:
+                continue
+            wrong = scores.mul_((kept / sums)[:, None])
+            wrong.scatter_add_(1, at, -kept[:, None])
+            to_bias += wrong.sum(dim=0)
+            narrow = wrong.to(dtype)
+            to_features[first : first + step] = narrow @ multiplied
+            to_rows += narrow.t() @ part
+        if learning:
+            ctx.save_for_backward(to_features, to_rows, to_bias)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        to_features, to_rows, to_bias = ctx.saved_tensors
+        return to_features * grads[0], to_rows * grads[0], to_bias * grads[0], None
 
 
 def tensors(**arrays: NDArray[np.generic]) -> dict[str, Tensor]:

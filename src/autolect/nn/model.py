@@ -210,14 +210,21 @@ class Model(nn.Module):
 
     def scores(self, states: Tensor) -> Tensor:
         """States (...,D) -> one score a token of the vocabulary (...,V), by the embedding's rows."""
+        return nn.functional.linear(self.features(states), self.rows(), self.output_bias)
+
+    def features(self, states: Tensor) -> Tensor:
+        """States (...,D) -> what is multiplied with the rows to score tokens (...,D)."""
         if self.guess_norm is not None:
             states = self.guess_norm(states)
         if self.guess is not None:
             states = self.guess(states)
         if self.guess_leave is not None:
             states = self.guess_leave(nn.functional.gelu(states))
-        rows = self.embedding.weight[: self.architecture.vocab_size]
-        return nn.functional.linear(states, rows, self.output_bias)
+        return states
+
+    def rows(self) -> Tensor:
+        """The embedding's rows that are tokens (V,D); styles are never written."""
+        return self.embedding.weight[: self.architecture.vocab_size]
 
     def memory(self, latent: Tensor) -> Tensor:
         """Latent (B,K) -> what the decoder attends to (B,1,D)."""
@@ -257,7 +264,7 @@ def start_from_vectors(model: Model, matrix: NDArray[np.float32]) -> None:
     Rows of zeros (tokens without a vector) keep their random start. The output's matrix then starts as the
     identity, since tokens with like vectors stand in like places (docs/LOG.md).
     """
-    rows = model.embedding.weight[: model.architecture.vocab_size]
+    rows = model.rows()
     assert matrix.shape == tuple(rows.shape), "vectors were learned over the same vocabulary"
     known = np.abs(matrix).sum(axis=1) > 0
     chosen = matrix[known]

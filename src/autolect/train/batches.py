@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,8 @@ class Batches:
     """Fills batches by token budget from length buckets; every row once an epoch, nothing cropped.
 
     lengths (N,) in tokens, specials counted. A step's batch is found without walking to it: the order
-    of an epoch is drawn anew from (seed, epoch).
+    of an epoch is drawn anew from (seed, epoch). All batches of one length but the last have as many rows:
+    a processor prepares its matrix products anew for every shape, which can take longer than to multiply.
     """
 
     def __init__(self, lengths: Sequence[int] | Rows, *, batch_tokens: int, seed: int) -> None:
@@ -46,27 +47,29 @@ class Batches:
 
     def in_order(self) -> list[Batch]:
         """Every row once, by length, for measuring."""
-        batches: list[Batch] = []
-        for length in np.unique(self._bucket):
-            batches += self._chop(np.flatnonzero(self._bucket == length), int(length))
-        return batches
+        return self._fill(lambda rows: rows)
 
     def padding(self) -> float:
         """Share of the places that hold no token."""
-        return 1.0 - float(self.lengths.sum()) / max(1.0, float(self._bucket.sum()))
+        places = sum(len(batch.rows) * batch.length for batch in self.in_order())
+        return 1.0 - float(self.lengths.sum()) / max(1.0, float(places))
 
     def _draw(self, epoch: int) -> list[Batch]:
         draw = np.random.default_rng([self.seed, 1, epoch])
-        batches: list[Batch] = []
-        for length in np.unique(self._bucket):
-            rows = draw.permutation(np.flatnonzero(self._bucket == length))
-            batches += self._chop(rows, int(length))
+        batches = self._fill(draw.permutation)
         return [batches[place] for place in draw.permutation(len(batches))]
 
-    def _chop(self, rows: Rows, length: int) -> list[Batch]:
-        size = max(1, self.batch_tokens // length)
-        count = -(-len(rows) // size)
-        return [Batch(rows=part, length=length) for part in np.array_split(rows, count)]
+    def _fill(self, order: Callable[[Rows], Rows]) -> list[Batch]:
+        """Batches from short to long; rows that do not fill one go along with the next longer ones."""
+        batches: list[Batch] = []
+        left = np.empty(0, dtype=np.int64)
+        for length in map(int, np.unique(self._bucket)):
+            size = max(1, self.batch_tokens // length)
+            rows = np.concatenate([left, order(np.flatnonzero(self._bucket == length))])
+            full = len(rows) - len(rows) % size
+            batches += [Batch(rows=part, length=length) for part in rows[:full].reshape(-1, size)]
+            left = rows[full:]
+        return [*batches, Batch(rows=left, length=length)] if len(left) else batches
 
 
 def bucket_lengths(lengths: Rows) -> Rows:
