@@ -16,7 +16,6 @@ VERBS = ("sees", "likes", "follows", "finds", "hears")
 CITIES = ("Paris", "New York", "Rome", "Oslo", "San Marino")
 TINY = (
     "tokenizer.vocab_size=300",
-    "vectors.epochs=2",
     "encoder.width=32",
     "encoder.layers=1",
     "train.steps=30",

@@ -22,7 +22,6 @@ def learned(folder: Path, *names: str) -> Lect:
         folder,
         f"corpus.files={[str(DATA / name) for name in names]}",
         "tokenizer.vocab_size=2000",
-        "vectors.epochs=8",
         "encoder.width=96",
         "encoder.layers=2",
         "encoder.dropout=0",

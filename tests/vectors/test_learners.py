@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,8 @@ from scipy import sparse
 
 from autolect.core import registry
 from autolect.core.errors import UserError
-from autolect.jobs.vectors import passes
 from autolect.vectors.learners import _gensim, counts
-from autolect.vectors.store import Learned, WordVectors
+from autolect.vectors.store import Learned, Purpose, WordVectors
 
 NAMES = registry.names("vectors")
 
@@ -31,7 +31,9 @@ def sequences() -> list[list[str]]:
     return [chance.choices(topics[number % 2], k=8) for number in range(600)]
 
 
-def learn(name: str, texts: list[list[str]] | None = None, *, seed: int = 1, min_count: int = 1) -> Learned:
+def learn(
+    name: str, texts: list[list[str]] | None = None, *, seed: int = 1, purpose: Purpose = "tokens"
+) -> Learned:
     plugin = registry.load("vectors", name)
     small = {"epochs": 8, "subsample": 0} if name != "counts" else {}
     small |= {"buckets": 500} if name == "fasttext" else {}
@@ -41,7 +43,7 @@ def learn(name: str, texts: list[list[str]] | None = None, *, seed: int = 1, min
         config=config,
         width=12,
         seed=seed,
-        min_count=min_count,
+        purpose=purpose,
     )
     assert isinstance(learned, Learned)
     return learned
@@ -96,6 +98,25 @@ def test_information_is_what_pairs_have_beyond_chance() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_a_weighted_fit_is_nearer_where_the_weights_are_and_undone_by_them() -> None:
+    chance = np.random.default_rng(1)
+    whole = chance.standard_normal((30, 30))
+    whole = sparse.csr_array((whole + whole.T).astype(np.float32))
+    weights = counts._weights(np.arange(30, 0, -1), 1.0)
+    assert np.isclose((weights**2).mean(), 1.0)
+
+    def missed(weights: np.ndarray) -> Any:
+        weighted = counts._weighted(whole, weights)
+        left, _ = counts._decomposed(weighted, 4, seed=1)
+        fitted = left @ (left.T @ weighted.toarray())
+        return (fitted / np.outer(weights, weights) - whole.toarray()) ** 2
+
+    alike, unlike = missed(np.ones(30, np.float32)), missed(weights)
+    assert unlike[:8, :8].mean() < alike[:8, :8].mean()
+    assert unlike.mean() > alike.mean()
+    assert (unlike * np.outer(weights, weights) ** 2).sum() < (alike * np.outer(weights, weights) ** 2).sum()
+
+
 @pytest.mark.parametrize("dense", [True, False])
 def test_the_decomposition_is_that_of_numpy(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts, "DENSE", 60 if dense else 0)
@@ -112,7 +133,7 @@ def test_vectors_do_not_depend_on_the_hashes_of_a_process() -> None:
     program = (
         "from autolect.vectors.learners.skipgram import PLUGIN, CONFIG\n"
         "found = PLUGIN([list('abcab')] * 50, config=CONFIG(epochs=2), width=8, seed=3,"
-        " min_count=1)\n"
+        " purpose='tokens')\n"
         "print(found.keys, found.matrix.tobytes().hex())\n"
     )
     outputs = {
@@ -131,7 +152,7 @@ def test_vectors_do_not_depend_on_the_hashes_of_a_process() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_rare_words_get_no_vector(name: str) -> None:
-    learned = learn(name, [*sequences(), ["cat", "hapax"]], min_count=2)
+    learned = learn(name, [*sequences(), ["cat", "hapax"]], purpose="words")
     assert "hapax" not in learned.keys
     assert "cat" in learned.keys
 
@@ -140,7 +161,7 @@ def test_rare_words_get_no_vector(name: str) -> None:
 @pytest.mark.parametrize("texts", [[], [[]], [[" ", "\n", ""]], [["one", "two"]]])
 def test_text_without_a_frequent_word_is_refused(name: str, texts: list[list[str]]) -> None:
     with pytest.raises(UserError, match="no word occurs 2 times"):
-        learn(name, texts, min_count=2)
+        learn(name, texts, purpose="words")
 
 
 def test_blank_tokens_get_no_vector() -> None:
@@ -158,7 +179,7 @@ def test_nothing_behind_the_ten_thousandth_token_is_lost() -> None:
 
 @pytest.mark.parametrize(("tokens", "epochs"), [(1, 30), (1_000_000, 20), (100_000_000, 5)])
 def test_little_text_gets_more_passes(tokens: int, epochs: int) -> None:
-    assert passes(tokens, seen=20_000_000, fewest=5) == epochs
+    assert _gensim.passes(tokens, "words") == epochs
 
 
 def test_ngrams_in_the_wrong_order_are_refused() -> None:

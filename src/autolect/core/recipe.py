@@ -168,7 +168,7 @@ class ReportConfig(Section):
 BUDGETS = ("minutes", "steps", "epochs", "tokens")
 """Keys of which a later layer's replaces an earlier layer's."""
 
-PLUGGED = {"vectors": "skipgram", "encoder": "transformer", "decoder": "transformer"}
+PLUGGED = {"vectors": "counts", "encoder": "transformer", "decoder": "transformer"}
 PLUGGED |= {"objective": "autoencode", "task": "classify"}
 """Section -> the kind it takes when the recipe names none."""
 _GROUP = {"encoder": "encoders", "decoder": "decoders", "objective": "objectives", "task": "tasks"}

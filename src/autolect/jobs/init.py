@@ -253,7 +253,7 @@ def _text(
     lines += ['clean = "faithful"  # "classic" also removes stop words and punctuation', ""]
     lines += ["[tokenizer]", f'kind = "unigram"  # {why}']
     lines += [f"vocab_size = {size.vocab_size}  # at most; a small corpus gives fewer", ""]
-    lines += ["[vectors]", 'kind = "skipgram"  # counts, cbow, fasttext or none', ""]
+    lines += ["[vectors]", 'kind = "counts"  # skipgram, cbow, fasttext or none', ""]
     lines += ["[encoder]", 'kind = "transformer"  # lstm or gru: smaller and faster', f"width = {size.width}"]
     lines += [f"layers = {size.layers}", ""]
     lines += ["[decoder]", 'kind = "transformer"  # lstm or gru', ""]

@@ -15,15 +15,10 @@ from autolect.jobs.stages import Run, section
 from autolect.text import segment
 from autolect.text.shards import open_store
 from autolect.text.tokenizer import NUM_SPECIAL
-from autolect.vectors.store import Learned, WordVectors
+from autolect.vectors.store import Learned, Purpose, WordVectors
 
 SENTENCE = 5000
 """Tokens that gensim sees as one sentence at most."""
-MIN_WORD_COUNT = 2
-WORDS_SEEN, TOKENS_SEEN = (20_000_000, 5), (10_000_000, 1)
-"""Words, and tokens, that are seen in all passes together, and the fewest passes: a minute or two of
-skip-gram on one thread. Tokens only start a network; fewer words gave worse vectors (docs/LOG.md)."""
-MOST_PASSES = 30
 
 
 def learn_vectors(run: Run, corpus: Path, tokens: Path) -> Path | None:
@@ -40,19 +35,15 @@ def learn_vectors(run: Run, corpus: Path, tokens: Path) -> Path | None:
         known = files.read_json(corpus / FIGURES)["language"]
         run.progress.say(f"vectors: {kind} over tokens and over words")
 
-        def learned(texts: list[list[str]], least: int, seen: int, fewest: int) -> WordVectors:
-            passed = config
-            if getattr(config, "epochs", 0) is None:
-                epochs = passes(sum(map(len, texts)), seen=seen, fewest=fewest)
-                passed = config.model_copy(update={"epochs": epochs})
-            found: Learned = learn(texts, config=passed, width=width, seed=run.recipe.seed, min_count=least)
+        def learned(purpose: Purpose, texts: list[list[str]]) -> WordVectors:
+            found: Learned = learn(texts, config=config, width=width, seed=run.recipe.seed, purpose=purpose)
             return WordVectors(keys=found.keys, matrix=found.matrix, counts=found.counts)
 
         # Each on one thread, so that a run can be repeated; the two beside each other.
         with ThreadPoolExecutor() as pool:
             tasks = {
-                "tokens": pool.submit(learned, _token_sentences(tokens), 1, *TOKENS_SEEN),
-                "words": pool.submit(learned, _word_sentences(corpus, known), MIN_WORD_COUNT, *WORDS_SEEN),
+                "tokens": pool.submit(learned, "tokens", _token_sentences(tokens)),
+                "words": pool.submit(learned, "words", _word_sentences(corpus, known)),
             }
             both = {name: task.result() for name, task in tasks.items()}
         figures = {}
@@ -63,11 +54,6 @@ def learn_vectors(run: Run, corpus: Path, tokens: Path) -> Path | None:
         files.save_json(folder / "vectors.json", {"kind": kind, "width": width, **figures})
 
     return run.stage("vectors", kind="vectors", needs=needs, make=make)
-
-
-def passes(size: int, *, seen: int, fewest: int) -> int:
-    """Passes over a text of so many tokens: more over little text."""
-    return min(max(seen // max(size, 1), fewest), MOST_PASSES)
 
 
 def token_matrix(folder: Path, *, vocab_size: int) -> NDArray[np.float32]:

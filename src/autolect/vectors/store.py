@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,11 @@ from autolect.core.results import Neighbour
 
 _FIX = "restore the folder from a copy, or run the job that made it again"
 _LOOKED_AT = 20_000
+
+Purpose = Literal["tokens", "words"]
+"""What vectors are learned for: tokens start a network, words are looked at and compared."""
+LEAST: dict[Purpose, int] = {"tokens": 1, "words": 2}
+"""How often a key must stand in the text to get a vector."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +35,15 @@ class Learned:
     keys: list[str]
     matrix: NDArray[np.float32]
     counts: NDArray[np.int64]
+
+
+def nothing_to_learn(purpose: Purpose) -> UserError:
+    """What is said where no key stands in the text often enough."""
+    return UserError(
+        f"no word occurs {LEAST[purpose]} times, so there is nothing to learn vectors from",
+        where="vectors",
+        fix="give more text under corpus.files, or set vectors.kind to none",
+    )
 
 
 class WordVectors:

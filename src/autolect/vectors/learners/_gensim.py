@@ -10,11 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from autolect.core.config import Section
-from autolect.core.errors import UserError
-from autolect.vectors.store import Learned
+from autolect.vectors.store import LEAST, Learned, Purpose, nothing_to_learn
 
-EPOCHS = 5
-"""Passes where nobody says how many."""
+SEEN: dict[Purpose, tuple[int, int]] = {"words": (20_000_000, 5), "tokens": (10_000_000, 1)}
+"""How many are seen in all passes together, and the fewest passes: a minute or two of skip-gram on one
+thread. Tokens only start a network; fewer words gave worse vectors (docs/LOG.md)."""
+MOST_PASSES = 30
 _LONGEST = 10_000
 
 
@@ -61,12 +62,12 @@ def learn(
     config: GensimConfig,
     width: int,
     seed: int,
-    min_count: int,
+    purpose: Purpose,
 ) -> Learned:
     """Train the model that ``make`` builds from gensim's settings.
 
     With one thread, the same sequences and seed give the same vectors. Raises UserError when no token
-    occurs ``min_count`` times.
+    occurs often enough for the purpose.
     """
     sentences = Sentences(sequences)
     settings = {
@@ -76,7 +77,7 @@ def learn(
         "sample": config.subsample,
         "alpha": config.alpha,
         "min_alpha": config.alpha / 1000,
-        "min_count": min_count,
+        "min_count": LEAST[purpose],
         "seed": seed,
         "workers": config.threads,
         "hashfxn": _stable_hash,
@@ -84,22 +85,24 @@ def learn(
     model = make(settings)
     model.build_vocab(sentences)
     if not len(model.wv):
-        raise UserError(
-            f"no word occurs {min_count} times, so there is nothing to learn vectors from",
-            where="vectors",
-            fix="give more text under corpus.files, or set vectors.kind to none",
-        )
+        raise nothing_to_learn(purpose)
     model.train(
         sentences,
         total_examples=model.corpus_count,
         total_words=model.corpus_total_words,
-        epochs=config.epochs or EPOCHS,
+        epochs=config.epochs or passes(sum(map(len, sequences)), purpose),
     )
     keys = list(model.wv.index_to_key)
     counts = np.array([model.wv.get_vecattr(key, "count") for key in keys], np.int64)
     matrix = np.array(model.wv.vectors, np.float32)
     assert np.isfinite(matrix).all(), "the vectors diverged"
     return Learned(keys=keys, matrix=matrix, counts=counts)
+
+
+def passes(size: int, purpose: Purpose) -> int:
+    """Passes over a text of so many tokens: more over little text."""
+    seen, fewest = SEEN[purpose]
+    return min(max(seen // max(size, 1), fewest), MOST_PASSES)
 
 
 def _stable_hash(text: str) -> int:

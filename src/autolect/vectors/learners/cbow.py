@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from autolect.vectors.learners import _gensim
-from autolect.vectors.store import Learned
+from autolect.vectors.store import Learned, Purpose
 
 
 class CbowConfig(_gensim.GensimConfig):
@@ -22,7 +22,7 @@ def learn(
     config: CbowConfig,
     width: int,
     seed: int,
-    min_count: int,
+    purpose: Purpose,
 ) -> Learned:
     """Learn vectors of ``width`` numbers from sequences of tokens; see `_gensim.learn`."""
     return _gensim.learn(
@@ -31,7 +31,7 @@ def learn(
         config=config,
         width=width,
         seed=seed,
-        min_count=min_count,
+        purpose=purpose,
     )
 
 

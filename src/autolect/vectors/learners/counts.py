@@ -1,7 +1,9 @@
 """Vectors from counts: which words stand near which, more often than by chance, in few dimensions.
 
 Positive pointwise mutual information and its truncated SVD (Levy & Goldberg 2014, "Neural word embedding as
-implicit matrix factorization"; settings as in Levy, Goldberg & Dagan 2015, doi:10.1162/tacl_a_00134).
+implicit matrix factorization"; settings as in Levy, Goldberg & Dagan 2015, doi:10.1162/tacl_a_00134). Where a
+network is started, pairs of frequent tokens are fitted more closely than rare ones, as in skip-gram: weights
+that are a product of one factor a row and one a column leave the best fit an SVD (Srebro & Jaakkola 2003).
 """
 
 from __future__ import annotations
@@ -15,8 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from autolect.core.config import Section
-from autolect.core.errors import UserError
-from autolect.vectors.store import Learned
+from autolect.vectors.store import LEAST, Learned, Purpose, nothing_to_learn
 
 DENSE = 8192
 """Up to so many words the matrix of information is dense, which multiplies faster than a sparse one."""
@@ -24,6 +25,9 @@ ROUNDS = 3
 """Power iterations of the randomised SVD (Halko 2011, arXiv:0909.4061)."""
 SPARE = 32
 """Dimensions that are computed beyond those asked for, and left out."""
+WEIGHT: dict[Purpose, float] = {"tokens": 0.5, "words": 0.0}
+POWER: dict[Purpose, float] = {"tokens": 1.0, "words": 0.5}
+"""What serves each purpose best (docs/LOG.md)."""
 
 
 class CountsConfig(Section):
@@ -35,8 +39,12 @@ class CountsConfig(Section):
     """Largest distance of a context word; near ones count more, as with word2vec on average."""
     smoothing: float = Field(default=0.75, gt=0, le=1)
     """Power of the contexts' frequencies: rare contexts say less than their counts pretend."""
-    power: float = Field(default=0.5, ge=0, le=1)
-    """Power of the singular values: 0 gives every dimension the same weight."""
+    weight: float | None = Field(default=None, ge=0, le=1)
+    """Power of the frequencies by which a pair counts in the fit; empty: 0.5 for tokens, which start a
+    network, and 0, all pairs alike, for words, which are compared."""
+    power: float | None = Field(default=None, ge=0, le=1)
+    """Power of the singular values; 0 gives every dimension the same weight. Empty: 1 for tokens, 0.5 for
+    words."""
 
 
 def learn(
@@ -45,26 +53,25 @@ def learn(
     config: CountsConfig,
     width: int,
     seed: int,
-    min_count: int,
+    purpose: Purpose,
 ) -> Learned:
     """Learn vectors of ``width`` numbers from sequences of tokens.
 
-    Raises UserError when no token occurs ``min_count`` times.
+    Raises UserError when no token occurs often enough for the purpose.
     """
     counted = Counter(token for sequence in sequences for token in sequence if token and not token.isspace())
-    keys = [key for key, count in counted.most_common() if count >= min_count]
+    keys = [key for key, count in counted.most_common() if count >= LEAST[purpose]]
     if not keys:
-        raise UserError(
-            f"no word occurs {min_count} times, so there is nothing to learn vectors from",
-            where="vectors",
-            fix="give more text under corpus.files, or set vectors.kind to none",
-        )
+        raise nothing_to_learn(purpose)
     places = {key: place for place, key in enumerate(keys)}
+    counts = np.array([counted[key] for key in keys], np.int64)
     near = _near(_flat(sequences, places, gap=config.window), len(keys), window=config.window)
-    left, values = _decomposed(_information(near, config.smoothing), width, seed=seed)
+    weights = _weights(counts, WEIGHT[purpose] if config.weight is None else config.weight)
+    left, values = _decomposed(_weighted(_information(near, config.smoothing), weights), width, seed=seed)
     matrix = np.zeros((len(keys), width), np.float32)
-    matrix[:, : left.shape[1]] = left * values**config.power
-    return Learned(keys=keys, matrix=matrix, counts=np.array([counted[key] for key in keys], np.int64))
+    power = POWER[purpose] if config.power is None else config.power
+    matrix[:, : left.shape[1]] = left / weights[:, None] * values**power
+    return Learned(keys=keys, matrix=matrix, counts=counts)
 
 
 def _flat(sequences: Sequence[Sequence[str]], places: dict[str, int], *, gap: int) -> NDArray[np.int32]:
@@ -102,6 +109,19 @@ def _information(near: Any, smoothing: float) -> Any:
     near = near.tocsr()
     near.eliminate_zeros()
     return near
+
+
+def _weights(counts: NDArray[np.int64], power: float) -> NDArray[np.float32]:
+    """(V,): the root of what each word weighs in the fit, 1 where it is as frequent as the mean."""
+    roots: NDArray[np.float32] = ((counts / counts.mean()) ** (power / 2)).astype(np.float32)
+    return roots
+
+
+def _weighted(matrix: Any, weights: NDArray[np.float32]) -> Any:
+    """Each entry (V,V) times the weights of its row and its column."""
+    matrix = matrix.tocoo()
+    matrix.data = matrix.data * weights[matrix.row] * weights[matrix.col]
+    return matrix.tocsr()
 
 
 def _decomposed(matrix: Any, width: int, *, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

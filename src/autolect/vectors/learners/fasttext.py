@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from autolect.vectors.learners import _gensim
-from autolect.vectors.store import Learned
+from autolect.vectors.store import Learned, Purpose
 
 
 class FasttextConfig(_gensim.GensimConfig):
@@ -37,7 +37,7 @@ def learn(
     config: FasttextConfig,
     width: int,
     seed: int,
-    min_count: int,
+    purpose: Purpose,
 ) -> Learned:
     """Learn vectors of ``width`` numbers from sequences of tokens; see `_gensim.learn`."""
     return _gensim.learn(
@@ -46,7 +46,7 @@ def learn(
         config=config,
         width=width,
         seed=seed,
-        min_count=min_count,
+        purpose=purpose,
     )
 
 
