@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from autolect.cli import main
@@ -106,6 +107,20 @@ def test_texts_come_from_arguments_a_file_or_standard_input(
             assert one["latent"] == pytest.approx(other["latent"], abs=1e-5)
 
 
+def test_a_text_without_spaces_around_it_is_like_itself(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same, spaced, other = (
+        np.array(one["vector"])
+        for one in answers(
+            capsys, "embed", str(made / "pretrained"), "I fly to Rome", " I fly  to Rome ", "no"
+        )
+    )
+    assert same.shape == (16,)
+    assert same @ spaced == pytest.approx(np.linalg.norm(same) * np.linalg.norm(spaced), rel=1e-4)
+    assert same @ other < 0.99 * np.linalg.norm(same) * np.linalg.norm(other)
+
+
 def test_fill_reconstruct_generate_and_neighbours_answer(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,7 +140,7 @@ def test_what_a_model_cannot_do_is_said_with_what_it_can(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert called("predict", str(made / "pretrained"), "I fly") == 2
-    assert "it can decode, encode" in capsys.readouterr().err
+    assert "it can decode, embed, encode" in capsys.readouterr().err
 
 
 def test_finetune_starts_from_a_bundle(

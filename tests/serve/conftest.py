@@ -21,7 +21,7 @@ from autolect.serve.app import create_app
 from autolect.serve.limits import ServeSettings
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
-EVERYTHING = frozenset({"encode", "fill", "reconstruct", "generate", "classify"})
+EVERYTHING = frozenset({"embed", "fill", "reconstruct", "generate", "classify"})
 Connect = Callable[..., TestClient]
 
 
@@ -35,6 +35,7 @@ class FakeModel:
 
     abilities: frozenset[str] = EVERYTHING
     labels: tuple[str, ...] = ("good", "bad", HOSTILE)
+    styles: tuple[str, ...] = ("poem", HOSTILE)
     name: str = "fake-zh"
     max_tokens: int = 100
     calls: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
@@ -56,8 +57,8 @@ class FakeModel:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text) for text in texts]
 
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        self._enter("encode", texts)
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        self._enter("embed", texts)
         rows = [np.random.default_rng(crc32(text.encode())).normal(size=4) for text in texts]
         return np.stack(rows).astype(np.float32)
 
@@ -79,8 +80,21 @@ class FakeModel:
         self._enter("reconstruct", texts)
         return [text.replace("a", "e") for text in texts]
 
-    def generate(self, texts: Sequence[str], *, length: int, temperature: float, seed: int) -> list[str]:
+    def generate(
+        self,
+        texts: Sequence[str],
+        *,
+        length: int,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        beams: int,
+        style: str | None,
+        seed: int,
+    ) -> list[str]:
         self._enter("generate", texts)
+        if style is not None:
+            return [f"{text}+{top_k}+{top_p}+{beams}+{style}" for text in texts]
         return [f"{text}+{length}+{temperature}+{seed}+{len(texts)}" for text in texts]
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
@@ -120,7 +134,7 @@ def model() -> FakeModel:
 
 @pytest.fixture
 def tagger() -> FakeModel:
-    return FakeModel(abilities=frozenset({"encode", "tag"}))
+    return FakeModel(abilities=frozenset({"embed", "tag"}))
 
 
 @pytest.fixture

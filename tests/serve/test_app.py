@@ -22,14 +22,14 @@ def test_embeddings_have_the_shape_of_openai(model: FakeModel, connect: Connect)
     assert [one["index"] for one in reply["data"]] == [0, 1]
     assert reply["usage"] == {"prompt_tokens": 31, "total_tokens": 31}
     rows = np.array([one["embedding"] for one in reply["data"]], np.float32)
-    np.testing.assert_array_equal(rows, model.encode(TEXTS))
+    np.testing.assert_array_equal(rows, model.embed(TEXTS))
 
 
 def test_one_text_and_base64_give_the_same_vector(model: FakeModel, connect: Connect) -> None:
     body = {"input": "一 二 三", "encoding_format": "base64"}
     reply = connect(model).post("/v1/embeddings", json=body).json()
     raw = base64.b64decode(reply["data"][0]["embedding"])
-    np.testing.assert_array_equal(np.frombuffer(raw, "<f4"), model.encode(["一 二 三"])[0])
+    np.testing.assert_array_equal(np.frombuffer(raw, "<f4"), model.embed(["一 二 三"])[0])
 
 
 def test_another_model_is_not_found_and_not_repeated(model: FakeModel, connect: Connect) -> None:
@@ -57,6 +57,16 @@ def test_reconstruct_classify_and_generate_answer_in_order(model: FakeModel, con
     assert client.post("/generate", json=body).json() == {"results": ["a+3+0.0+7+1"]}
 
 
+def test_generate_takes_the_ways_to_choose_and_a_style(model: FakeModel, connect: Connect) -> None:
+    client = connect(model)
+    body = {"texts": ["a"], "top_k": 5, "top_p": 0.5, "beams": 2, "style": "poem"}
+    assert client.post("/generate", json=body).json() == {"results": ["a+5+0.5+2+poem"]}
+    reply = client.post("/generate", json={"texts": ["a"], "style": "ode"})
+    assert reply.status_code == 400
+    assert "known styles: poem" in reply.json()["error"]["message"]
+    assert client.post("/generate", json={"texts": ["a"], "beams": 99}).status_code == 400
+
+
 def test_tag_gives_spans_in_code_points(tagger: FakeModel, connect: Connect) -> None:
     (spans,) = connect(tagger).post("/tag", json={"texts": ["😀天地人"]}).json()["results"]
     assert [(one["start"], one["end"], one["text"]) for one in spans] == [(0, 2, "😀天"), (2, 4, "地人")]
@@ -65,7 +75,7 @@ def test_tag_gives_spans_in_code_points(tagger: FakeModel, connect: Connect) -> 
 def test_what_the_model_cannot_do_is_404_and_names_what_it_can(tagger: FakeModel, connect: Connect) -> None:
     reply = connect(tagger).post("/classify", json={"texts": ["a"]})
     assert reply.status_code == 404
-    assert "can encode, tag: POST /v1/embeddings, /tag" in reply.json()["error"]["message"]
+    assert "can embed, tag: POST /v1/embeddings, /tag" in reply.json()["error"]["message"]
 
 
 def test_a_wrong_method_is_405(model: FakeModel, connect: Connect) -> None:
@@ -136,7 +146,7 @@ def test_what_the_model_refuses_is_400_and_not_repeated(model: FakeModel, connec
 def test_an_answer_that_is_not_finite_is_an_error_not_broken_json(
     model: FakeModel, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "encode", lambda texts: np.full((len(texts), 4), np.nan, np.float32))
+    monkeypatch.setattr(model, "embed", lambda texts: np.full((len(texts), 4), np.nan, np.float32))
     for encoding in ("float", "base64"):
         body = {"input": "a", "encoding_format": encoding}
         assert connect(model).post("/v1/embeddings", json=body).status_code == 500

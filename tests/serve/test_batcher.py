@@ -16,7 +16,7 @@ from autolect.serve.batcher import Batch, Batcher, WorkerCrashError
 from autolect.serve.limits import RefusedError, ServeSettings
 from autolect.serve.protocols import Answer, Call
 
-ENCODE, RECONSTRUCT = Call(ability="encode"), Call(ability="reconstruct")
+EMBED, RECONSTRUCT = Call(ability="embed"), Call(ability="reconstruct")
 GENERATE = Call(ability="generate", length=4)
 
 
@@ -70,18 +70,18 @@ async def until(condition: Callable[[], bool]) -> None:
 async def occupy(model: Model, batcher: Batcher) -> asyncio.Task[Any]:
     """Keep the model busy with one text until `open` is set."""
     model.open.clear()
-    first = asyncio.create_task(batcher.submit(ENCODE, ["first"]))
+    first = asyncio.create_task(batcher.submit(EMBED, ["first"]))
     await until(model.busy.is_set)
     return first
 
 
 def test_an_idle_model_starts_at_once() -> None:
     async def work(batcher: Batcher) -> None:
-        await batcher.submit(ENCODE, ["warm"])
+        await batcher.submit(EMBED, ["warm"])
         spent = []
         for _ in range(20):
             start = time.perf_counter()
-            await batcher.submit(ENCODE, ["a"])
+            await batcher.submit(EMBED, ["a"])
             spent.append(time.perf_counter() - start)
         assert sorted(spent)[10] < 0.005
 
@@ -93,7 +93,7 @@ def test_what_waits_for_the_same_thing_shares_a_batch() -> None:
 
     async def work(batcher: Batcher) -> None:
         first = await occupy(model, batcher)
-        rest = [asyncio.create_task(batcher.submit(ENCODE, [text])) for text in "abc"]
+        rest = [asyncio.create_task(batcher.submit(EMBED, [text])) for text in "abc"]
         other = asyncio.create_task(batcher.submit(RECONSTRUCT, ["d"]))
         await until(lambda: batcher.queued_requests == 4)
         model.open.set()
@@ -106,7 +106,7 @@ def test_what_waits_for_the_same_thing_shares_a_batch() -> None:
         ]
 
     batches = run(model, work)
-    assert model.calls == [("encode", ["first"]), ("encode", ["a", "b", "c"]), ("reconstruct", ["d"])]
+    assert model.calls == [("embed", ["first"]), ("embed", ["a", "b", "c"]), ("reconstruct", ["d"])]
     assert [(batch.texts, batch.tokens) for batch in batches] == [(1, 5), (3, 3), (1, 1)]
 
 
@@ -116,7 +116,7 @@ def test_a_batch_keeps_to_its_budget_padding_included() -> None:
     async def work(batcher: Batcher) -> None:
         first = await occupy(model, batcher)
         texts = ["aa", "bbbb", "cccc", "d", "e"]
-        rest = asyncio.create_task(batcher.submit(ENCODE, texts))
+        rest = asyncio.create_task(batcher.submit(EMBED, texts))
         await until(lambda: batcher.queued_requests == 1)
         model.open.set()
         assert (await rest).answers == [text.upper() for text in texts]
@@ -147,7 +147,7 @@ def test_generate_never_shares_a_batch() -> None:
 )
 def test_answers_alone_are_the_answers_in_any_batch(requests: list[list[str]], budget: int) -> None:
     async def work(batcher: Batcher) -> None:
-        found = await asyncio.gather(*(batcher.submit(ENCODE, texts) for texts in requests))
+        found = await asyncio.gather(*(batcher.submit(EMBED, texts) for texts in requests))
         assert [one.answers for one in found] == [[t.upper() for t in texts] for texts in requests]
         assert (batcher.queued_requests, batcher.queued_tokens) == (0, 0)
 
@@ -159,7 +159,7 @@ def test_one_bad_text_does_not_harm_its_neighbours() -> None:
 
     async def work(batcher: Batcher) -> None:
         first = await occupy(model, batcher)
-        rest = [asyncio.create_task(batcher.submit(ENCODE, [text])) for text in ("a", "bad", "panic", "b")]
+        rest = [asyncio.create_task(batcher.submit(EMBED, [text])) for text in ("a", "bad", "panic", "b")]
         await until(lambda: batcher.queued_requests == 4)
         model.open.set()
         good, bad, panic, fine = await asyncio.gather(*rest, return_exceptions=True)
@@ -179,9 +179,9 @@ def test_a_request_that_failed_leaves_nothing_behind() -> None:
 
     async def work(batcher: Batcher) -> None:
         with pytest.raises(ValueError, match="bad"):
-            await batcher.submit(ENCODE, ["bad", "b" * 8, "c" * 8])
+            await batcher.submit(EMBED, ["bad", "b" * 8, "c" * 8])
         assert (batcher.queued_requests, batcher.queued_tokens) == (0, 0)
-        assert (await batcher.submit(ENCODE, ["a"])).answers == ["A"]
+        assert (await batcher.submit(EMBED, ["a"])).answers == ["A"]
 
     run(model, work, batch_tokens=8)
     assert [texts for _, texts in model.calls] == [["bad"], ["a"]]
@@ -192,8 +192,8 @@ def test_a_cancelled_request_leaves_the_queue_and_is_never_run() -> None:
 
     async def work(batcher: Batcher) -> None:
         first = await occupy(model, batcher)
-        leaver = asyncio.create_task(batcher.submit(ENCODE, ["leaver"]))
-        stayer = asyncio.create_task(batcher.submit(ENCODE, ["stayer"]))
+        leaver = asyncio.create_task(batcher.submit(EMBED, ["leaver"]))
+        stayer = asyncio.create_task(batcher.submit(EMBED, ["stayer"]))
         await until(lambda: batcher.queued_requests == 2)
         leaver.cancel()
         await until(leaver.done)
@@ -210,12 +210,12 @@ def test_the_rest_of_a_long_request_is_dropped_when_it_is_cancelled() -> None:
 
     async def work(batcher: Batcher) -> None:
         model.open.clear()
-        leaver = asyncio.create_task(batcher.submit(ENCODE, ["aaaa", "bbbb", "cccc"]))
+        leaver = asyncio.create_task(batcher.submit(EMBED, ["aaaa", "bbbb", "cccc"]))
         await until(model.busy.is_set)
         leaver.cancel()
         await until(leaver.done)
         model.open.set()
-        await batcher.submit(ENCODE, ["next"])
+        await batcher.submit(EMBED, ["next"])
 
     run(model, work, batch_tokens=4)
     assert [texts for _, texts in model.calls] == [["aaaa"], ["next"]]
@@ -226,15 +226,15 @@ def test_a_full_queue_is_429_and_takes_requests_again_later() -> None:
 
     async def work(batcher: Batcher) -> None:
         first = await occupy(model, batcher)
-        waiting = asyncio.create_task(batcher.submit(ENCODE, ["abcdef"]))
+        waiting = asyncio.create_task(batcher.submit(EMBED, ["abcdef"]))
         await until(lambda: batcher.queued_tokens == 6)
         with pytest.raises(RefusedError) as caught:
-            await batcher.submit(ENCODE, ["abcde"])
+            await batcher.submit(EMBED, ["abcde"])
         assert caught.value.status == 429
         assert int(caught.value.headers["retry-after"]) >= 1
         model.open.set()
         await asyncio.gather(first, waiting)
-        await batcher.submit(ENCODE, ["abcde"])
+        await batcher.submit(EMBED, ["abcde"])
 
     run(model, work, queue_tokens=10)
 
@@ -244,10 +244,10 @@ def test_empty_texts_cannot_fill_the_queue_without_end() -> None:
 
     async def work(batcher: Batcher) -> None:
         first = await occupy(model, batcher)
-        waiting = [asyncio.create_task(batcher.submit(ENCODE, [""])) for _ in range(5)]
+        waiting = [asyncio.create_task(batcher.submit(EMBED, [""])) for _ in range(5)]
         await until(lambda: batcher.queued_requests == 5)
         with pytest.raises(RefusedError, match="queue is full"):
-            await batcher.submit(ENCODE, [""])
+            await batcher.submit(EMBED, [""])
         model.open.set()
         await asyncio.gather(first, *waiting)
 
@@ -268,11 +268,11 @@ def test_drain_finishes_what_was_taken_and_refuses_the_rest() -> None:
 
     async def work(batcher: Batcher) -> None:
         first = await occupy(model, batcher)
-        taken = asyncio.create_task(batcher.submit(ENCODE, ["taken"]))
+        taken = asyncio.create_task(batcher.submit(EMBED, ["taken"]))
         await until(lambda: batcher.queued_requests == 1)
         batcher.drain()
         with pytest.raises(RefusedError) as caught:
-            await batcher.submit(ENCODE, ["late"])
+            await batcher.submit(EMBED, ["late"])
         assert caught.value.status == 503
         closing = asyncio.create_task(batcher.close(seconds=5))
         await asyncio.sleep(0.02)

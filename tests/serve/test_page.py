@@ -234,13 +234,13 @@ def test_reconstruct_shows_what_changed(browser: Browser, show: Show, model: Fak
 
 def test_compare_shows_a_symmetric_matrix(browser: Browser, show: Show, model: FakeModel) -> None:
     show(model)
-    browser.ask("encode")
+    browser.ask("embed")
     cells = "return [...document.querySelectorAll('.matrix tbody td')].map(one => one.textContent)"
     matrix = browser.run(cells)
     assert [matrix[0], matrix[4], matrix[8]] == ["1.000"] * 3
     assert [matrix[1], matrix[2], matrix[5]] == [matrix[3], matrix[6], matrix[7]]
-    browser.run("document.getElementById('encode-C').value = ''")
-    browser.ask("encode")
+    browser.run("document.getElementById('embed-C').value = ''")
+    browser.ask("embed")
     assert len(browser.run(cells)) == 4
     browser.shot("compare")
 
@@ -325,7 +325,7 @@ def test_a_narrow_window_needs_no_sideways_scrolling(browser: Browser, show: Sho
     show(model)
     browser.size(500, 900)
     browser.command("/goog/cdp/execute", device_metrics(width=360))
-    for ability in ("fill", "classify", "encode", "generate"):
+    for ability in ("fill", "classify", "embed", "generate"):
         browser.ask(ability)
         assert browser.run("return document.documentElement.scrollWidth") <= 360
     browser.click("#tab-fill")

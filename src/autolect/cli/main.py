@@ -48,6 +48,7 @@ _VERBS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
     "Use of a model": (
         ("fill", texts.fill),
         ("encode", texts.encode),
+        ("embed", texts.embed),
         ("reconstruct", texts.reconstruct),
         ("interpolate", texts.interpolate),
         ("generate", texts.generate),

@@ -1,4 +1,4 @@
-"""Verbs that ask a model about texts: fill, encode, reconstruct, generate, score, predict."""
+"""Verbs that ask a model about texts: fill, encode, embed, reconstruct, generate, score, predict."""
 
 from __future__ import annotations
 
@@ -57,9 +57,21 @@ def encode(
 
     def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
         rows = [[float(number) for number in row] for row in lect.encode(texts)]
-        return [_encoded(one, row) for one, row in zip(texts, rows, strict=True)]
+        return [_numbers(one, row, name="latent") for one, row in zip(texts, rows, strict=True)]
 
     _answer(ctx, bundle, ask, text=text, file=file, ability="encode")
+
+
+def embed(
+    ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
+) -> None:
+    """Turn each text into a vector to compare texts by: cosines say how alike they are."""
+
+    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
+        rows = [[float(number) for number in row] for row in lect.embed(texts)]
+        return [_numbers(one, row, name="vector") for one, row in zip(texts, rows, strict=True)]
+
+    _answer(ctx, bundle, ask, text=text, file=file, ability="embed")
 
 
 def reconstruct(
@@ -239,11 +251,11 @@ def _filled(text: str, gaps: Sequence[Gap]) -> Shown:
     return Shown(facts={"text": text, "gaps": facts}, lines=lines)
 
 
-def _encoded(text: str, numbers: list[float]) -> Shown:
+def _numbers(text: str, numbers: list[float], *, name: str) -> Shown:
     first = " ".join(f"{number:+.3f}" for number in numbers[:_SHOWN_NUMBERS])
     more = " ..." if len(numbers) > _SHOWN_NUMBERS else ""
     line = f"{first}{more}  ({len(numbers)} numbers)  {show.safe(text)}"
-    return Shown(facts={"text": text, "latent": numbers}, lines=[line])
+    return Shown(facts={"text": text, name: numbers}, lines=[line])
 
 
 def _predicted(text: str, found: Prediction) -> Shown:

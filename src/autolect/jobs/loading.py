@@ -15,9 +15,16 @@ from autolect.nn.model import Model, architecture_from
 from autolect.text.clean import Cleaner
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import Tokenizer
+from autolect.vectors import likeness
 
-VECTORS = ("tokens.safetensors", "tokens.keys.json", "words.safetensors", "words.keys.json")
-"""Files of the static vectors in a bundle."""
+VECTORS = (
+    "tokens.safetensors",
+    "tokens.keys.json",
+    "words.safetensors",
+    "words.keys.json",
+    likeness.FILE,
+)
+"""Files of the static vectors in a bundle, and of how texts are compared by them."""
 
 
 class TaskNetwork(nn.Module):

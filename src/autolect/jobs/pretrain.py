@@ -39,11 +39,14 @@ from autolect.text.tokenizer import BOS, Tokenizer
 from autolect.train import history
 from autolect.train.batches import Batches
 from autolect.train.loop import Outcome, fit
+from autolect.vectors import likeness
 from autolect.vectors.store import WordVectors
 
 MEASURED_TOKENS = 8192
 MOST_MEASURED = 65_536
 """Tokens of the valid split that each look measures."""
+LIKENED, LIKENED_LENGTH = 4096, 64
+"""Texts, and tokens of each, from which it is learned how texts differ."""
 UNSTYLED = 0.1
 """Share of the rows that do not say their style, so that texts can be read and written without one."""
 
@@ -217,6 +220,7 @@ class _Pretraining:
         elif self.start is not None:
             copy_vectors(self.start, folder)
         self._contexts(device).save(folder, name=contexts.NAME)
+        self._likeness().save(folder)
         history.copy_timeless(work, folder)
         write_info(folder, self._info(outcome, test))
 
@@ -232,6 +236,12 @@ class _Pretraining:
         known = files.read_json(self.corpus / FIGURES)["language"]
         length = self.run.recipe.train.length - 2
         return contexts.learn(self.model, self.tokenizer, texts, language=known, length=length, device=device)
+
+    def _likeness(self) -> likeness.Likeness:
+        """How texts are compared, from texts spread through the training split."""
+        store, rows = self.splits["train"], self.model.rows().detach().float().cpu().numpy()
+        places = np.linspace(0, len(store) - 1, min(len(store), LIKENED)).astype(int)
+        return likeness.learn(rows, self._counts(), [store.sequence(at)[:LIKENED_LENGTH] for at in places])
 
     def _info(self, outcome: Outcome, test: Score | None) -> BundleInfo:
         recipe = self.run.recipe

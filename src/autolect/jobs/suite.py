@@ -2,7 +2,7 @@
 
 text         how well it predicts the text: bits a character, perplexity, hidden tokens
 pairs        minimal pairs: is the good sentence the likelier one
-similarity   sentence pairs: do latents agree with people on likeness
+similarity   sentence pairs: do the vectors of `embed` agree with people on likeness
 words        word pairs: do static vectors
 analogies    a is to b as c is to ?
 """
@@ -228,8 +228,8 @@ def _similarity(lect: Lect, path: Path, suite: Suite) -> Iterator[SuiteFigure]:
     del suite
     ones, others, scores = read_scored(path)
     texts = [*ones, *others]
-    value = metrics.spearman(_cosines(lect.encode(texts)), scores)
-    beside = {}
+    value = metrics.spearman(_cosines(lect.embed(texts)), scores)
+    beside = {"latent": metrics.spearman(_cosines(lect.encode(texts)), scores)}
     if (vectors := lect.words) is not None:
         beside["mean of word vectors"] = metrics.spearman(_cosines(_averaged(lect, vectors, texts)), scores)
     yield SuiteFigure(

@@ -1,4 +1,4 @@
-"""A bundle in use: fill, encode, reconstruct, generate, predict, neighbours."""
+"""A bundle in use: fill, encode, embed, reconstruct, generate, predict, neighbours."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from autolect.nn.model import Model
 from autolect.nn.writing import write
 from autolect.text.noise import padded
 from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
+from autolect.vectors import likeness
 from autolect.vectors.store import WordVectors
 
 _ROWS = 64
@@ -73,7 +74,7 @@ class Lect:
     @property
     def abilities(self) -> frozenset[str]:
         """What this bundle can do, by its parts."""
-        able = {"encode"}
+        able = {"encode", "embed"}
         architecture = self._model.architecture
         if architecture.fill or architecture.causal:
             able.add("score")
@@ -131,6 +132,13 @@ class Lect:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Latents (N, K)."""
         return self._latents(texts).numpy()
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors (N, K) whose cosines say how alike texts are; the latents of a bundle made without them."""
+        if self._likeness is None:
+            return self.encode(texts)
+        read = self.reader.read(texts)
+        return self._likeness.vectors(self._rows, [one.ids[: self.max_tokens] for one in read])
 
     def score(self, texts: Sequence[str]) -> list[float]:
         """Natural logarithm of how likely each text is, its end included; higher is likelier.
@@ -252,6 +260,16 @@ class Lect:
                 fix="shorten the text",
             )
         return state
+
+    @functools.cached_property
+    def _likeness(self) -> likeness.Likeness | None:
+        return likeness.load(self.folder)
+
+    @functools.cached_property
+    def _rows(self) -> NDArray[np.float32]:
+        """The embedding's rows that are tokens (V,D)."""
+        rows: NDArray[np.float32] = self._model.rows().detach().float().cpu().numpy()
+        return rows
 
     @functools.cached_property
     def _filler(self) -> Filler:

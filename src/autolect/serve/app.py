@@ -41,7 +41,7 @@ from autolect.serve.protocols import (
 )
 
 ROUTES: dict[Ability, str] = {
-    "encode": "/v1/embeddings",
+    "embed": "/v1/embeddings",
     "fill": "/fill",
     "reconstruct": "/reconstruct",
     "classify": "/classify",
@@ -61,6 +61,7 @@ _OTHER = ("/health", "/ready", "/metrics", "/v1/models")
 _IDLE_SECONDS = 5
 _BACKLOG = 256
 _LARGEST_LOGGED = 500
+_SHOWN_STYLES = 20
 
 
 @dataclass(slots=True)
@@ -254,7 +255,7 @@ def _asset(content: bytes, kind: str) -> Any:
 
 def _add_tasks(app: FastAPI, service: Service) -> None:
     abilities = service.model.abilities
-    if "encode" in abilities:
+    if "embed" in abilities:
         _add_embeddings(app, service)
     if "fill" in abilities:
 
@@ -266,7 +267,11 @@ def _add_tasks(app: FastAPI, service: Service) -> None:
 
         @app.post(ROUTES["generate"])
         async def generate(body: GenerateRequest) -> Response:
-            call = Call(ability="generate", length=body.length, temperature=body.temperature, seed=body.seed)
+            styles = service.model.styles
+            if body.style is not None and body.style not in styles:
+                known = ", ".join(styles[:_SHOWN_STYLES]) or "none"
+                raise RefusedError(400, f"no text of this style was seen in training; known styles: {known}")
+            call = Call(ability="generate", **body.model_dump(exclude={"texts"}))
             return await _results(service, call, body.texts)
 
     plain: tuple[Ability, ...] = ("reconstruct", "classify", "tag")
@@ -276,12 +281,12 @@ def _add_tasks(app: FastAPI, service: Service) -> None:
 
 
 def _add_embeddings(app: FastAPI, service: Service) -> None:
-    @app.post(ROUTES["encode"])
+    @app.post(ROUTES["embed"])
     async def embeddings(body: EmbeddingsRequest) -> Response:
         name = service.model.name
         if body.model not in (None, name):
             raise RefusedError(404, f"there is no such model here; this server holds {name}")
-        found = await service.ask(Call(ability="encode"), body.texts)
+        found = await service.ask(Call(ability="embed"), body.texts)
         return JSONResponse(
             as_embeddings(found.answers, name=name, encoding=body.encoding_format, tokens=found.tokens)
         )

@@ -22,7 +22,7 @@ from autolect.core.results import Gap, Label, Prediction, Span
 Vectors = npt.NDArray[np.float32]
 
 Answer = Vectors | tuple[Gap, ...] | str | Label | tuple[Span, ...]
-"""What a model answers for one text; an array is one latent (K,)."""
+"""What a model answers for one text; an array is one vector (K,)."""
 
 
 class Servable(Protocol):
@@ -34,11 +34,15 @@ class Servable(Protocol):
 
     @property
     def abilities(self) -> frozenset[str]:
-        """Some of encode, fill, reconstruct, generate, classify, tag."""
+        """Some of embed, fill, reconstruct, generate, classify, tag."""
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels of classify or tag; empty without a task."""
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Kinds of text that `generate` can be asked for; empty without."""
 
     @property
     def max_tokens(self) -> int:
@@ -50,8 +54,8 @@ class Servable(Protocol):
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text. Called from a second thread while another method may be running."""
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Latents (N, K)."""
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors (N, K) that are near for texts that are alike."""
 
     def fill(self, texts: Sequence[str], *, count: int = 5) -> list[tuple[Gap, ...]]:
         """The gaps of each text, with ``count`` candidates each."""
@@ -59,14 +63,25 @@ class Servable(Protocol):
     def reconstruct(self, texts: Sequence[str]) -> list[str]:
         """Each text as the decoder rebuilds it."""
 
-    def generate(self, texts: Sequence[str], *, length: int, temperature: float, seed: int) -> list[str]:
+    def generate(
+        self,
+        texts: Sequence[str],
+        *,
+        length: int,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        beams: int,
+        style: str | None,
+        seed: int,
+    ) -> list[str]:
         """Each text carried on by up to ``length`` tokens."""
 
     def predict(self, texts: Sequence[str]) -> Sequence[Prediction]:
         """A Label for each text (classify) or its Spans (tag)."""
 
 
-Ability = Literal["encode", "fill", "reconstruct", "generate", "classify", "tag"]
+Ability = Literal["embed", "fill", "reconstruct", "generate", "classify", "tag"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +92,10 @@ class Call:
     count: int = 0
     length: int = 0
     temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    beams: int = 1
+    style: str | None = None
     seed: int = 0
 
     @property
@@ -89,14 +108,23 @@ def answer(model: Servable, call: Call, texts: Sequence[str]) -> list[Answer]:
     """Run one batch through the model; as many answers as texts, in their order."""
     answers: Sequence[Answer]
     match call.ability:
-        case "encode":
-            answers = list(model.encode(texts))
+        case "embed":
+            answers = list(model.embed(texts))
         case "fill":
             answers = model.fill(texts, count=call.count)
         case "reconstruct":
             answers = model.reconstruct(texts)
         case "generate":
-            answers = model.generate(texts, length=call.length, temperature=call.temperature, seed=call.seed)
+            answers = model.generate(
+                texts,
+                length=call.length,
+                temperature=call.temperature,
+                top_k=call.top_k,
+                top_p=call.top_p,
+                beams=call.beams,
+                style=call.style,
+                seed=call.seed,
+            )
         case "classify" | "tag":
             answers = model.predict(texts)
     assert len(answers) == len(texts), f"{call.ability}: {len(answers)} answers to {len(texts)} texts"
@@ -132,6 +160,14 @@ class GenerateRequest(TextsRequest):
     """Tokens to add at most."""
     temperature: float = Field(default=0.8, ge=0, le=5)
     """0 always takes the likeliest token; higher is more varied."""
+    top_k: int = Field(default=0, ge=0, le=100_000)
+    """Draw among so many likeliest tokens; 0 among all."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Draw among the likeliest tokens that have this probability together."""
+    beams: int = Field(default=1, ge=1, le=16)
+    """Above 1: the likeliest text among so many beginnings; nothing is drawn."""
+    style: str | None = None
+    """What kind of text it shall be, one of the model's styles."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Every random choice follows from it."""
 
@@ -164,7 +200,7 @@ def as_embeddings(
 ) -> dict[str, object]:
     """The body of /v1/embeddings in OpenAI's shape."""
     rows = [np.asarray(one, dtype="<f4") for one in answers]
-    assert all(np.isfinite(row).all() for row in rows), "a latent is not finite"
+    assert all(np.isfinite(row).all() for row in rows), "a vector is not finite"
     values = [
         row.tolist() if encoding == "float" else base64.b64encode(row.tobytes()).decode("ascii")
         for row in rows
@@ -186,6 +222,7 @@ def as_models(model: Servable) -> dict[str, object]:
         "owned_by": "autolect",
         "abilities": sorted(model.abilities),
         "labels": list(model.labels),
+        "styles": list(model.styles),
         "max_tokens": model.max_tokens,
         "card": dict(model.card()),
     }

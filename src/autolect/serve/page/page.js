@@ -10,7 +10,7 @@ const EXAMPLES = {
     reconstruct: "春天来了，山上的花都开了。",
     classify: "这家店的面很好吃，服务也很周到。",
     tag: "李明昨天从北京坐火车去了上海。",
-    encode: ["我喜欢读书。", "阅读是我的爱好。", "明天可能会下雨。"],
+    embed: ["我喜欢读书。", "阅读是我的爱好。", "明天可能会下雨。"],
     generate: "从前有一座山，",
   },
   en: {
@@ -18,7 +18,7 @@ const EXAMPLES = {
     reconstruct: "Spring is here, and the hills are in flower.",
     classify: "The noodles were excellent and the staff were kind.",
     tag: "Mary Smith took the train from Paris to Berlin.",
-    encode: ["I like reading.", "Books are my hobby.", "It may rain tomorrow."],
+    embed: ["I like reading.", "Books are my hobby.", "It may rain tomorrow."],
     generate: "Once upon a time",
   },
 };
@@ -63,8 +63,8 @@ const PANELS = [
   { ability: "reconstruct", title: "Reconstruct", action: "Reconstruct", route: "reconstruct",
     about: "The encoder squeezes the text into one latent; the decoder rebuilds the text from it alone.",
     fields: [TEXT], body: ({ text }) => ({ texts: [text] }), read: first, show: showReconstruction },
-  { ability: "encode", title: "Compare", action: "Compare", route: "v1/embeddings",
-    about: "How near two or three texts are to each other in the model's latent space.",
+  { ability: "embed", title: "Compare", action: "Compare", route: "v1/embeddings",
+    about: "How alike two or three texts are, as the model reads them.",
     fields: ["A", "B", "C"].map((name) => (
       { name, label: name === "C" ? "Text C (may stay empty)" : `Text ${name}`, area: true, short: true, optional: name === "C" })),
     body: ({ A, B, C }) => ({ input: [A, B, C].filter(Boolean) }),
