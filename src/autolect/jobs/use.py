@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +18,15 @@ from autolect.core.errors import UserError
 from autolect.core.results import Gap, Neighbour, Prediction
 from autolect.jobs import contexts
 from autolect.jobs.filling import Filler
+from autolect.jobs.latents import Latents
 from autolect.jobs.loading import load_model, load_network, reader_of
+from autolect.jobs.writing import Writer
 from autolect.nn import scoring
 from autolect.nn.model import Model
-from autolect.nn.writing import write
 from autolect.text.noise import padded
-from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
+from autolect.text.tokenizer import BOS, EOS, MASK, PAD
 from autolect.vectors import likeness
 from autolect.vectors.store import WordVectors
-
-_ROWS = 64
-"""Texts that are encoded at once."""
-_SHOWN_STYLES = 20
 
 
 def load(folder: Path | str) -> Lect:
@@ -131,7 +126,7 @@ class Lect:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Latents (N, K)."""
-        return self._latents(texts).numpy()
+        return self._latents.of(texts).numpy()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors (N, K) whose cosines say how alike texts are; the latents of a bundle made without them."""
@@ -163,19 +158,12 @@ class Lect:
     def reconstruct(self, texts: Sequence[str]) -> list[str]:
         """Each text, written again from its latent alone, or from all of its states (see the objective)."""
         self._need("reconstruct")
-        found = []
-        for text in texts:
-            room = min(self.max_tokens, 2 * self.count_tokens([text])[0] + 8)
-            ids = self._write(torch.tensor([BOS]), room, self._memory(text))[0]
-            found.append(self.reader.tokenizer.decode(ids))
-        return found
+        return self._writer.again(texts, [self._latents.memory(text) for text in texts])
 
     def decode(self, latents: NDArray[np.float32], *, length: int | None = None) -> list[str]:
         """Latents (N,K) -> texts of at most ``length`` tokens; the reverse of `encode`, as well as it can."""
         self._need("decode")
-        memory = self._model.memory(torch.from_numpy(latents).to(self.device.place))
-        written = self._write(torch.tensor([BOS]), length or self.max_tokens, memory)
-        return [self.reader.tokenizer.decode(ids) for ids in written]
+        return self._writer.decoded(latents, length=length)
 
     def interpolate(self, one: str, other: str, *, count: int = 5) -> list[str]:
         """Texts on the straight line from one text's latent to the other's, both ends included."""
@@ -204,24 +192,21 @@ class Lect:
         it shall be, one of ``styles``.
         """
         self._need("generate")
-        first = BOS if style is None else self._style(style)
-        found = []
-        for text in texts:
-            ids = self.reader.read([text])[0].ids[: max(0, self.max_tokens - length)]
-            memory = self._memory(text) if "reconstruct" in self.abilities else None
-            begin = torch.tensor([first, *ids.tolist()])
-            new = self._write(
-                begin,
-                length,
-                memory,
+        again = "reconstruct" in self.abilities
+        return [
+            self._writer.continued(
+                text,
+                self._latents.memory(text) if again else None,
+                length=length,
                 temperature=temperature,
                 top_k=top_k,
                 top_p=top_p,
                 beams=beams,
+                style=style,
                 seed=seed,
-            )[0]
-            found.append(self.reader.tokenizer.decode([*ids.tolist(), *new]))
-        return found
+            )
+            for text in texts
+        ]
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """The task's answer for each text: a Label, or the Spans."""
@@ -272,6 +257,14 @@ class Lect:
         return rows
 
     @functools.cached_property
+    def _latents(self) -> Latents:
+        return Latents(self._model, self.reader, self.device, room=self.max_tokens)
+
+    @functools.cached_property
+    def _writer(self) -> Writer:
+        return Writer(self._model, self.reader, self.device, room=self.max_tokens, where=str(self.folder))
+
+    @functools.cached_property
     def _filler(self) -> Filler:
         return Filler(self._model, self.reader, room=self.max_tokens)
 
@@ -308,73 +301,7 @@ class Lect:
     def encode_noisy(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Latents (N,K) with the noise of a variational bottleneck, and what each costs in nats (N,)."""
         self._need("decode")
-        coded = list(self._coded(texts, self._model.coded))
-        return (
-            torch.cat([one.latent.float().cpu() for one in coded]).numpy(),
-            torch.cat([one.nats.float().cpu() for one in coded]).numpy(),
-        )
-
-    def _latents(self, texts: Sequence[str]) -> torch.Tensor:
-        rows = [row.float().cpu() for row in self._coded(texts, self._model.latent)]
-        return torch.cat(rows) if rows else torch.zeros((0, 0))
-
-    @torch.inference_mode()
-    def _coded(
-        self, texts: Sequence[str], code: Callable[[torch.Tensor, torch.Tensor], Any]
-    ) -> Iterator[Any]:
-        """What ``code`` makes of the states and the keep of some texts at a time."""
-        sequences = [one.ids[: self.max_tokens] for one in self.reader.read(texts)]
-        for start in range(0, len(sequences), _ROWS):
-            some = sequences[start : start + _ROWS]
-            ids = torch.from_numpy(padded(some, 2 + max(map(len, some)))).to(self.device.place)
-            yield code(self._model.encode(ids, ids != PAD), ids != PAD)
-
-    @torch.inference_mode()
-    def _memory(self, text: str) -> torch.Tensor:
-        """What the decoder attends to when it writes a text again (1,S,D)."""
-        if self._model.bottleneck is not None:
-            return self._model.memory(self._latents([text]).to(self.device.place))
-        ids = self.reader.read([text])[0].ids[: self.max_tokens]
-        tokens = torch.from_numpy(padded([ids], len(ids) + 2)).to(self.device.place)
-        return self._model.encode(tokens, torch.ones_like(tokens, dtype=torch.bool))
-
-    def _write(
-        self,
-        begin: torch.Tensor,
-        length: int,
-        memory: torch.Tensor | None,
-        **chance: Any,
-    ) -> list[list[int]]:
-        never = torch.tensor([special for special in range(NUM_SPECIAL) if special != EOS])
-        return write(
-            self._model,
-            begin=begin,
-            stop=EOS,
-            length=length,
-            memory=memory,
-            never=never,
-            **chance,
-        )
-
-    def _style(self, style: str) -> int:
-        """The id of a control token; UserError for a style that was never seen."""
-        if style in self.styles:
-            return self._model.architecture.vocab_size + self.styles.index(style)
-        if not self.styles:
-            raise UserError(
-                f"no style {style!r}: it was trained without styles",
-                where=str(self.folder),
-                fix="set corpus.style to a column, and pretrain",
-            )
-        near = difflib.get_close_matches(style, self.styles, n=1)
-        known = f"it knows {', '.join(self.styles[:_SHOWN_STYLES])}"
-        more = ", ..." if len(self.styles) > _SHOWN_STYLES else ""
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UserError(
-            f"no text of style {style!r} was seen in training",
-            where=str(self.folder),
-            fix=f"{hint}{known}{more}",
-        )
+        return self._latents.noisy(texts)
 
     def _need(self, ability: str) -> None:
         if ability not in self.abilities:

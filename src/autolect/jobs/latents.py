@@ -1,0 +1,58 @@
+"""Texts -> latents, and what a decoder attends to when it writes a text again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from autolect.core.device import Device
+from autolect.nn.model import Model
+from autolect.text.noise import padded
+from autolect.text.reading import Reader
+from autolect.text.tokenizer import PAD
+
+_ROWS = 64
+"""Texts that are encoded at once."""
+
+
+class Latents:
+    """Encodes texts. room: tokens that the network reads of each at most."""
+
+    def __init__(self, model: Model, reader: Reader, device: Device, *, room: int) -> None:
+        self._model, self._reader, self._device, self._room = model, reader, device, room
+
+    def of(self, texts: Sequence[str]) -> Tensor:
+        """Latents (N,K) on the processor, without noise."""
+        rows = [row.float().cpu() for row in self._coded(texts, self._model.latent)]
+        return torch.cat(rows) if rows else torch.zeros((0, 0))
+
+    def noisy(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Latents (N,K) with the noise of a variational bottleneck, and what each costs in nats (N,)."""
+        coded = list(self._coded(texts, self._model.coded))
+        return (
+            torch.cat([one.latent.float().cpu() for one in coded]).numpy(),
+            torch.cat([one.nats.float().cpu() for one in coded]).numpy(),
+        )
+
+    @torch.inference_mode()
+    def memory(self, text: str) -> Tensor:
+        """What the decoder attends to when it writes a text again (1,S,D)."""
+        if self._model.bottleneck is not None:
+            return self._model.memory(self.of([text]).to(self._device.place))
+        ids = self._reader.read([text])[0].ids[: self._room]
+        tokens = torch.from_numpy(padded([ids], len(ids) + 2)).to(self._device.place)
+        return self._model.encode(tokens, torch.ones_like(tokens, dtype=torch.bool))
+
+    @torch.inference_mode()
+    def _coded(self, texts: Sequence[str], code: Callable[[Tensor, Tensor], Any]) -> Iterator[Any]:
+        """What ``code`` makes of the states and the keep of some texts at a time."""
+        sequences = [one.ids[: self._room] for one in self._reader.read(texts)]
+        for start in range(0, len(sequences), _ROWS):
+            some = sequences[start : start + _ROWS]
+            ids = torch.from_numpy(padded(some, 2 + max(map(len, some)))).to(self._device.place)
+            yield code(self._model.encode(ids, ids != PAD), ids != PAD)
