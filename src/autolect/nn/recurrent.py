@@ -1,9 +1,9 @@
-"""LSTM and GRU stacks: residual layers over a sequence, both ways or left to right."""
+"""What LSTM and GRU share: stacks of residual layers over a sequence, both ways or left to right."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -23,6 +23,22 @@ class RecurrentConfig(Section):
 
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """On what each layer adds."""
+
+
+class RecurrentEncoderConfig(RecurrentConfig):
+    """Settings of recurrent encoders."""
+
+    width: int = Field(default=256, ge=4, multiple_of=2)
+    """D, shared by embedding, encoder and decoder. Even: each direction gets half."""
+    layers: int = Field(default=2, ge=1)
+    """Stacked residual layers."""
+
+
+class RecurrentDecoderConfig(RecurrentConfig):
+    """Settings of recurrent decoders."""
+
+    layers: int = Field(default=1, ge=1)
+    """One layer is enough to write a text down, and leaves the meaning to the latent."""
 
 
 @dataclass
@@ -144,3 +160,57 @@ def mirror(keep: Tensor) -> Tensor:
     """Keep (B,T), True on a prefix -> (B,T) places that turn each row's real tokens around."""
     place = torch.arange(keep.shape[1], device=keep.device).expand_as(keep)
     return torch.where(keep, keep.sum(dim=1, keepdim=True) - 1 - place, place)
+
+
+class RecurrentEncoder(nn.Module):
+    """x (B,T,D), keep (B,T) bool, True on real tokens -> (B,T,D), zero where not keep.
+
+    causal: left to right only, so that it can go step by step.
+    """
+
+    CELL: ClassVar[Cell]
+
+    def __init__(self, config: RecurrentEncoderConfig, *, causal: bool = False) -> None:
+        super().__init__()
+        self.stack = Stack(
+            config, cell=self.CELL, width=config.width, layers=config.layers, causal=causal, memory=False
+        )
+
+    def forward(self, x: Tensor, keep: Tensor) -> Tensor:
+        """x, keep -> states."""
+        states: Tensor = self.stack(x, keep)
+        return states
+
+    def step(self, x: Tensor, past: Past | None) -> tuple[Tensor, Past]:
+        """One more token (B,1,D) of a causal encoder."""
+        return self.stack.step(x, past)
+
+
+class RecurrentDecoder(nn.Module):
+    """x (B,T,D), keep (B,T), memory (B,S,D), memory_keep (B,S) -> (B,T,D), zero where not keep.
+
+    memory: whether it is built with attention over a memory.
+    """
+
+    CELL: ClassVar[Cell]
+
+    def __init__(self, config: RecurrentDecoderConfig, *, width: int, memory: bool) -> None:
+        super().__init__()
+        self.stack = Stack(
+            config, cell=self.CELL, width=width, layers=config.layers, causal=True, memory=memory
+        )
+
+    def forward(
+        self,
+        x: Tensor,
+        keep: Tensor,
+        memory: Tensor | None = None,
+        memory_keep: Tensor | None = None,
+    ) -> Tensor:
+        """x, keep, memory, memory_keep -> states."""
+        states: Tensor = self.stack(x, keep, memory, memory_keep)
+        return states
+
+    def step(self, x: Tensor, past: Past | None, memory: Tensor | None = None) -> tuple[Tensor, Past]:
+        """One more token (B,1,D)."""
+        return self.stack.step(x, past, memory)
