@@ -63,6 +63,22 @@ def test_a_log_hears_of_progress_now_and_then_only(capsys: pytest.CaptureFixture
     assert told[1].endswith(", loss 2.5")
 
 
+def test_the_speed_counts_from_where_a_job_of_its_name_began(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("autolect.cli.progress.time.monotonic", lambda: now)
+    lines = progress.Lines(seconds=10)
+    # Resumed in the middle, then a second job of the same name from its beginning.
+    for seconds, step in ((0, 500), (10, 600), (5000, 0), (10, 20)):
+        now += seconds
+        lines.advance("training", step, 1000)
+    assert capsys.readouterr().err.splitlines() == [
+        "training: 600 of 1,000 (60%), 10.0/s, 40 s left",
+        "training: 20 of 1,000 (2%), 2.0/s, 8 min 10 s left",
+    ]
+
+
 def test_progress_is_silent_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.opened(quiet=True) as told:
         told.say("hello")

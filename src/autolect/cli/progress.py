@@ -32,11 +32,14 @@ def opened(*, quiet: bool) -> Iterator[Progress]:
 
 
 class Lines:
-    """Lines on standard error: what is said at once, progress every `LOG_SECONDS`."""
+    """Lines on standard error: what is said at once, progress every `LOG_SECONDS`.
+
+    Speed counts from where a job began: a resumed one begins in the middle, and one name may come again.
+    """
 
     def __init__(self, *, seconds: float = LOG_SECONDS) -> None:
         self._seconds = seconds
-        self._what = ""
+        self._what, self._first, self._done = "", 0.0, 0.0
         self._began = self._told = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -46,12 +49,14 @@ class Lines:
     def advance(self, what: str, done: float, total: float | None, note: str = "") -> None:
         """Write where it stands, how fast it goes and how long it will take, if it is time to."""
         now = time.monotonic()
-        if what != self._what:
-            self._what, self._began, self._told = what, now, now
+        if what != self._what or done < self._done:
+            self._what, self._first, self._began, self._told = what, done, now, now
+        self._done = done
         if now - self._told < self._seconds:
             return
         self._told = now
-        show.tell(show.safe(_line(what, done, total, note, seconds=now - self._began)))
+        rate = (done - self._first) / max(1e-9, now - self._began)
+        show.tell(show.safe(_line(what, done, total, note, rate=rate)))
 
 
 class Bar:
@@ -60,7 +65,7 @@ class Bar:
     def __init__(self, bars: RichProgress) -> None:
         self._bars = bars
         self._task: int | None = None
-        self._what = ""
+        self._what, self._done = "", 0.0
         self._drawn = 0.0
 
     def say(self, text: str) -> None:
@@ -72,14 +77,14 @@ class Bar:
         from rich.progress import TaskID
 
         now = time.monotonic()
-        if self._task is None or what != self._what:
+        if self._task is None or what != self._what or done < self._done:
             if self._task is not None:
                 self._bars.remove_task(TaskID(self._task))
             self._task = self._bars.add_task(show.safe(what), total=total, note="")
             self._what = what
         elif now - self._drawn < _FRAME_SECONDS and done != total:
             return
-        self._drawn = now
+        self._drawn, self._done = now, done
         self._bars.update(TaskID(self._task), completed=done, total=total, note=show.safe(note))
 
 
@@ -98,8 +103,7 @@ def _rich() -> RichProgress:
     )
 
 
-def _line(what: str, done: float, total: float | None, note: str, *, seconds: float) -> str:
-    rate = done / seconds if seconds > 0 else 0.0
+def _line(what: str, done: float, total: float | None, note: str, *, rate: float) -> str:
     share = f" of {total:,.0f} ({done / total:.0%})" if total else ""
     left = f", {_span((total - done) / rate)} left" if total and rate > 0 else ""
     return f"{what}: {done:,.0f}{share}, {rate:,.1f}/s{left}{f', {note}' if note else ''}"
