@@ -176,8 +176,7 @@ class Model(nn.Module):
         self.guess = None if output == "plain" else nn.Linear(width, width, bias=output == "bert")
         self.guess_leave = make_norm("layer", width) if output == "bert" else None
         if self.guess is not None:
-            # A random embedding says nothing of which token follows which: start by how frequent tokens are.
-            nn.init.zeros_(self.guess.weight) if output == "modern" else nn.init.eye_(self.guess.weight)
+            nn.init.eye_(self.guess.weight)
         if self.guess is not None and output == "bert":
             nn.init.zeros_(self.guess.bias)
         self.output_bias = nn.Parameter(torch.zeros(architecture.vocab_size))
@@ -261,8 +260,7 @@ def start_from_vectors(model: Model, matrix: NDArray[np.float32]) -> None:
     """Put vectors (V,D), one row a token id, into the embedding that encoder, decoder and output share.
 
     Rows are rescaled to the initialiser's spread; unscaled rows are known to hurt (arXiv:2407.12514).
-    Rows of zeros (tokens without a vector) keep their random start. The output's matrix then starts as the
-    identity, since tokens with like vectors stand in like places (docs/LOG.md).
+    Rows of zeros (tokens without a vector) keep their random start.
     """
     rows = model.rows()
     assert matrix.shape == tuple(rows.shape), "vectors were learned over the same vocabulary"
@@ -272,5 +270,3 @@ def start_from_vectors(model: Model, matrix: NDArray[np.float32]) -> None:
     with torch.no_grad():
         places = torch.from_numpy(np.flatnonzero(known))
         rows[places] = torch.from_numpy(np.ascontiguousarray(chosen)).to(rows)
-        if model.guess is not None:
-            nn.init.eye_(model.guess.weight)
