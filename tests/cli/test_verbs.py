@@ -107,7 +107,7 @@ def test_texts_come_from_arguments_a_file_or_standard_input(
             assert one["latent"] == pytest.approx(other["latent"], abs=1e-5)
 
 
-def test_a_text_without_spaces_around_it_is_like_itself(
+def test_embed_compares_texts_after_cleaning_and_is_no_latent(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     same, spaced, other = (
@@ -117,6 +117,9 @@ def test_a_text_without_spaces_around_it_is_like_itself(
         )
     )
     assert same.shape == (16,)
+    assert (made / "pretrained" / "likeness.safetensors").exists()
+    [latent] = answers(capsys, "encode", str(made / "pretrained"), "I fly to Rome")
+    assert not np.allclose(same, latent["latent"])
     assert same @ spaced == pytest.approx(np.linalg.norm(same) * np.linalg.norm(spaced), rel=1e-4)
     assert same @ other < 0.99 * np.linalg.norm(same) * np.linalg.norm(other)
 

@@ -93,6 +93,17 @@ def test_in_bfloat16_the_loss_is_near_and_the_gradient_points_the_same_way() -> 
         assert F.cosine_similarity(one.flatten().float(), other.flatten(), dim=0) > 0.999
 
 
+def test_a_look_computes_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, states = _model(70), torch.randn(2, 8, 16)
+    targets = torch.randint(0, 70, (2, 8))
+    learned, _ = token_loss(model, states, targets)
+    # What the gradients are summed up in is not made.
+    monkeypatch.setattr(torch, "zeros_like", lambda *_, **__: pytest.fail("a gradient in a look"))
+    with torch.no_grad():
+        looked, _ = token_loss(model, states, targets)
+    torch.testing.assert_close(looked, learned.detach())
+
+
 def test_scores_beyond_what_exp_can_hold_give_a_finite_loss() -> None:
     model = _model(10, output="plain")
     states = torch.full((1, 2, 16), 1e4, requires_grad=True)

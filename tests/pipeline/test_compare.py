@@ -164,7 +164,7 @@ def test_a_suite_is_answered_by_what_a_model_can(classified: Summary, tmp_path: 
     assert 0 < hidden.value < 1
     assert ("bits a character", "held.txt") not in found
     assert found["minimal pairs right", "pairs.tsv"].count == 8
-    assert set(found["likeness of sentences", "alike.csv"].beside) == {"mean of word vectors"}
+    assert set(found["likeness of sentences", "alike.csv"].beside) == {"latent", "mean of word vectors"}
     assert found["likeness of words", "words.tsv"].count == 3
     again = {(one.what, one.file): one for one in suite.measure(lect, asked, progress=Silent())}
     assert again == found

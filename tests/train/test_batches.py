@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autolect.train.batches import Batches, bucket_lengths
+from autolect.train.batches import MOST_LONGER, Batches, bucket_lengths
 
 lengths = st.lists(st.integers(2, 300), min_size=1, max_size=200)
 
@@ -46,9 +46,18 @@ def test_batches_of_one_length_have_as_many_rows_so_that_few_shapes_occur(
 ) -> None:
     batches = Batches(sizes, batch_tokens=batch_tokens, seed=1)
     shapes = {(len(batch.rows), batch.length) for batch in batches.epoch(0)}
-    assert len(shapes) <= len(np.unique(bucket_lengths(np.array(sizes)))) + 1
-    short = [batch for batch in batches.in_order() if len(batch.rows) < max(1, batch_tokens // batch.length)]
-    assert len(short) <= 1
+    known = np.unique(bucket_lengths(np.array(sizes)))
+    full = {(max(1, batch_tokens // length), length) for length in known.tolist()}
+    # Besides the full ones there is at most one short one for each length.
+    assert len(shapes - full) <= len({length for _, length in shapes - full})
+
+
+@given(lengths, st.integers(16, 8192))
+def test_no_row_is_padded_to_much_more_than_its_own_length(sizes: list[int], batch_tokens: int) -> None:
+    batches = Batches(sizes, batch_tokens=batch_tokens, seed=1)
+    known = bucket_lengths(np.array(sizes))
+    for batch in batches.epoch(0):
+        assert batch.length <= MOST_LONGER * known[batch.rows].min()
 
 
 @given(lengths, st.integers(16, 2048))

@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +78,22 @@ def train(
     *,
     key: str = "k",
     progress: Progress | None = None,
+    watch: Callable[[int, Score], None] | None = None,
     **settings: Any,
 ) -> Outcome:
     config = TrainConfig(
         **{"steps": 30, "batch_tokens": 64, "rate": 0.02, "checkpoint_seconds": 0, **settings}
     )
     return fit(
-        goal, config, seed=1, device=CPU, what="line", progress=progress or Silent(), folder=folder, key=key
+        goal,
+        config,
+        seed=1,
+        device=CPU,
+        what="line",
+        progress=progress or Silent(),
+        folder=folder,
+        key=key,
+        watch=watch,
     )
 
 
@@ -219,6 +229,15 @@ def test_a_signal_in_the_middle_of_a_step_saves_that_step_and_nothing_is_redone(
     assert "resumed at step 9, 0 logged steps are redone" in heard.lines[0]
     for one, other in zip(golden.network.parameters(), goal.network.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_signal_is_heard_though_something_else_ends_the_run_as_well(tmp_path: Path) -> None:
+    def prune(step: int, _score: Score) -> None:
+        signal.raise_signal(signal.SIGINT)
+        raise ValueError(f"not worth it at step {step}")
+
+    with pytest.raises(KeyboardInterrupt):
+        train(Line(), tmp_path, watch=prune)
 
 
 def test_a_second_signal_is_obeyed_at_once(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+from autolect.core.errors import UserError
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -54,6 +56,12 @@ def deferred() -> Iterator[Stop]:
         signal.signal(number, note)
     try:
         yield stop
+    except UserError:
+        raise
+    except Exception:
+        # Something else ended it as well, such as a trial that is pruned: without this the next would begin.
+        if not stop.asked:
+            raise
     finally:
         restore()
     if stop.number is not None:

@@ -225,7 +225,7 @@ def verdict(gain: Mean, *, better: suite.Better, num_seeds: int) -> str:
 def _reached(runs: Sequence[Walked], first: Sequence[Walked]) -> dict[str, Any] | None:
     """When this arm had the valid loss at which the first one ended: mean seconds, and share of its time.
 
-    None where a curve is missing, or where it was not reached with some seed.
+    None where a curve is missing, where it was not reached with some seed, or where the first took no time.
     """
     seconds, shares = [], []
     for run, other in zip(runs, first, strict=True):
@@ -236,6 +236,8 @@ def _reached(runs: Sequence[Walked], first: Sequence[Walked]) -> dict[str, Any] 
         if found is None:
             return None
         needed = next(at for at, loss in other.curve if loss <= goal)
+        if not needed:
+            return None
         seconds.append(found)
         shares.append(found / needed)
     return {"seconds": _mean(seconds), "share": _mean(shares)}

@@ -265,9 +265,7 @@ class _Pretraining:
             cleaning=tuple(corpus["cleaning"]),
             length=recipe.train.length,
             objective=recipe.objective.kind,  # type: ignore[attr-defined]
-            parents=()
-            if self.start is None or self.parent is None
-            else (bundle.digest(self.start), *self.parent.parents),
+            parents=self._parents(),
             data={"corpus": bundle.digest(self.corpus)},
             metrics=metrics,
             tool=f"autolect {__version__}",

@@ -69,7 +69,9 @@ class Lect:
     @property
     def abilities(self) -> frozenset[str]:
         """What this bundle can do, by its parts."""
-        able = {"encode", "embed"}
+        able = {"encode"}
+        if self._likeness is not None:
+            able.add("embed")
         architecture = self._model.architecture
         if architecture.fill or architecture.causal:
             able.add("score")
@@ -129,11 +131,10 @@ class Lect:
         return self._latents.of(texts).numpy()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors (N, K) whose cosines say how alike texts are; the latents of a bundle made without them."""
-        if self._likeness is None:
-            return self.encode(texts)
-        read = self.reader.read(texts)
-        return self._likeness.vectors(self._rows, [one.ids[: self.max_tokens] for one in read])
+        """Vectors (N, D) whose cosines say how alike texts are."""
+        self._need("embed")
+        assert self._likeness is not None
+        return self._likeness.vectors([one.ids[: self.max_tokens] for one in self.reader.read(texts)])
 
     def score(self, texts: Sequence[str]) -> list[float]:
         """Natural logarithm of how likely each text is, its end included; higher is likelier.
@@ -249,12 +250,6 @@ class Lect:
     @functools.cached_property
     def _likeness(self) -> likeness.Likeness | None:
         return likeness.load(self.folder)
-
-    @functools.cached_property
-    def _rows(self) -> NDArray[np.float32]:
-        """The embedding's rows that are tokens (V,D)."""
-        rows: NDArray[np.float32] = self._model.rows().detach().float().cpu().numpy()
-        return rows
 
     @functools.cached_property
     def _latents(self) -> Latents:

@@ -38,7 +38,7 @@ def token_loss(model: Model, states: Tensor, targets: Tensor) -> tuple[Tensor, i
     wanted[count:] = NO_TARGET
     features = model.features(states.reshape(-1, states.shape[-1])[filled])
     total: Tensor = _VocabularyLoss.apply(  # type: ignore[no-untyped-call]
-        features, model.rows(), model.output_bias, wanted
+        features, model.rows(), model.output_bias, wanted, torch.is_grad_enabled()
     )
     return total, count
 
@@ -51,8 +51,9 @@ class _VocabularyLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, rows: Tensor, bias: Tensor, wanted: Tensor) -> Tensor:
-        learning = any(ctx.needs_input_grad)
+    def forward(
+        ctx: Any, features: Tensor, rows: Tensor, bias: Tensor, wanted: Tensor, learning: bool
+    ) -> Tensor:
         place = features.device.type
         dtype = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else features.dtype
         multiplied, given = rows.to(dtype), features.to(dtype)
@@ -83,9 +84,9 @@ class _VocabularyLoss(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         to_features, to_rows, to_bias = ctx.saved_tensors
-        return to_features * grads[0], to_rows * grads[0], to_bias * grads[0], None
+        return to_features * grads[0], to_rows * grads[0], to_bias * grads[0], None, None
 
 
 def tensors(**arrays: NDArray[np.generic]) -> dict[str, Tensor]:

@@ -270,7 +270,10 @@ def _add_tasks(app: FastAPI, service: Service) -> None:
             styles = service.model.styles
             if body.style is not None and body.style not in styles:
                 known = ", ".join(styles[:_SHOWN_STYLES]) or "none"
-                raise RefusedError(400, f"no text of this style was seen in training; known styles: {known}")
+                more = ", ..." if len(styles) > _SHOWN_STYLES else ""
+                raise RefusedError(
+                    400, f"no text of this style was seen in training; known styles: {known}{more}"
+                )
             call = Call(ability="generate", **body.model_dump(exclude={"texts"}))
             return await _results(service, call, body.texts)
 

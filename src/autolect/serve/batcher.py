@@ -126,7 +126,7 @@ class Batcher:
         self._open += 1
         try:
             tokens = await self._count_tokens(texts)
-            cost = [number + call.length for number in tokens]
+            cost = [number + call.length * call.beams for number in tokens]
             self._admit(sum(cost))
             future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
             request = _Request(call=call, texts=texts, tokens=cost, future=future)

@@ -22,7 +22,7 @@ from autolect.core.results import Gap, Label, Prediction, Span
 Vectors = npt.NDArray[np.float32]
 
 Answer = Vectors | tuple[Gap, ...] | str | Label | tuple[Span, ...]
-"""What a model answers for one text; an array is one vector (K,)."""
+"""What a model answers for one text; an array is one vector (D,)."""
 
 
 class Servable(Protocol):
@@ -55,7 +55,7 @@ class Servable(Protocol):
         """Tokens of each text. Called from a second thread while another method may be running."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Vectors (N, K) that are near for texts that are alike."""
+        """Vectors (N, D) that are near for texts that are alike."""
 
     def fill(self, texts: Sequence[str], *, count: int = 5) -> list[tuple[Gap, ...]]:
         """The gaps of each text, with ``count`` candidates each."""

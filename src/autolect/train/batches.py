@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
+MOST_LONGER = 1.25
+"""Rows that fill no batch of their length go along with longer ones, at most so many times as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,8 @@ class Batches:
     """Fills batches by token budget from length buckets; every row once an epoch, nothing cropped.
 
     lengths (N,) in tokens, specials counted. A step's batch is found without walking to it: the order
-    of an epoch is drawn anew from (seed, epoch). All batches of one length but the last have as many rows:
-    a processor prepares its matrix products anew for every shape, which can take longer than to multiply.
+    of an epoch is drawn anew from (seed, epoch). All batches of one length but one have as many rows: a
+    processor prepares its matrix products anew for every shape, which can take longer than to multiply.
     """
 
     def __init__(self, lengths: Sequence[int] | Rows, *, batch_tokens: int, seed: int) -> None:
@@ -60,16 +62,19 @@ class Batches:
         return [batches[place] for place in draw.permutation(len(batches))]
 
     def _fill(self, order: Callable[[Rows], Rows]) -> list[Batch]:
-        """Batches from short to long; rows that do not fill one go along with the next longer ones."""
+        """Batches from short to long; rows that fill none go along with the next longer ones, if near."""
         batches: list[Batch] = []
-        left = np.empty(0, dtype=np.int64)
+        left, before = np.empty(0, dtype=np.int64), 0
         for length in map(int, np.unique(self._bucket)):
+            if len(left) and length > MOST_LONGER * self._bucket[left].min():
+                batches.append(Batch(rows=left, length=before))
+                left = left[:0]
             size = max(1, self.batch_tokens // length)
             rows = np.concatenate([left, order(np.flatnonzero(self._bucket == length))])
             full = len(rows) - len(rows) % size
             batches += [Batch(rows=part, length=length) for part in rows[:full].reshape(-1, size)]
-            left = rows[full:]
-        return [*batches, Batch(rows=left, length=length)] if len(left) else batches
+            left, before = rows[full:], length
+        return [*batches, Batch(rows=left, length=before)] if len(left) else batches
 
 
 def bucket_lengths(lengths: Rows) -> Rows:

@@ -20,41 +20,46 @@ RARE = 1e-3
 SHRINK = 0.1
 """Share of the mean spread that every direction gets, so that empty ones are not blown up."""
 
+Ids = NDArray[np.int32]
 Matrix = NDArray[np.float32]
+Halves = NDArray[np.float16]
 
 
 class Likeness:
-    """weights (V,) of the tokens, the usual mean (D,) and what spreads the differences from it (D,D)."""
+    """Directions (V,D) and weights (V,) of the tokens, the usual mean (D,), and what spreads the differences
+    from it (D,D). The directions are kept, since fine-tuning moves the network's own rows.
+    """
 
-    def __init__(self, *, weights: Matrix, usual: Matrix, spread: Matrix) -> None:
-        self.weights, self.usual, self.spread = weights, usual, spread
+    def __init__(self, *, directions: Halves, weights: Matrix, usual: Matrix, spread: Matrix) -> None:
+        self.directions, self.weights, self.usual, self.spread = directions, weights, usual, spread
 
-    def vectors(self, rows: Matrix, texts: Sequence[NDArray[np.int32]]) -> Matrix:
-        """Rows (V,D) of the tokens, texts as ids -> (N,D); zeros for a text without tokens."""
-        found: Matrix = np.zeros((len(texts), rows.shape[1]), dtype=np.float32)
+    def vectors(self, texts: Sequence[Ids]) -> Matrix:
+        """Texts as ids -> (N,D); zeros for a text without tokens."""
+        found: Matrix = np.zeros((len(texts), len(self.usual)), dtype=np.float32)
         told = [place for place, ids in enumerate(texts) if len(ids)]
-        found[told] = (
-            _means(rows, self.weights, [texts[place] for place in told]) - self.usual
-        ) @ self.spread
+        means = _means(self.directions, self.weights, [texts[place] for place in told])
+        found[told] = (means - self.usual) @ self.spread
         return found
 
     def save(self, folder: Path) -> None:
         """Write it into a folder that its owner makes durable."""
         from safetensors.numpy import save_file
 
-        save_file({"weights": self.weights, "usual": self.usual, "spread": self.spread}, folder / FILE)
+        save_file(vars(self), folder / FILE)
 
 
-def learn(rows: Matrix, counts: NDArray[np.int64], texts: Sequence[NDArray[np.int32]]) -> Likeness:
+def learn(rows: Matrix, counts: NDArray[np.int64], texts: Sequence[Ids]) -> Likeness:
     """Rows (V,D) of the tokens, how often each stands in the corpus (V,), and some of its texts as ids."""
+    directions = (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)).astype(np.float16)
     weights = (RARE / (RARE + counts / max(1, counts.sum()))).astype(np.float32)
-    means = _means(rows, weights, [ids for ids in texts if len(ids)]).astype(np.float64)
-    usual = means.mean(axis=0)
-    spreads, directions = np.linalg.eigh(np.cov(means, rowvar=False, bias=True))
+    means = _means(directions, weights, [ids for ids in texts if len(ids)]).astype(np.float64)
+    spreads, axes = np.linalg.eigh(np.cov(means, rowvar=False, bias=True))
     floor = max(SHRINK * float(spreads.mean()), 1e-12)
-    spread = directions / np.sqrt(np.maximum(spreads, 0) + floor)
     return Likeness(
-        weights=weights, usual=usual.astype(np.float32), spread=np.ascontiguousarray(spread, dtype=np.float32)
+        directions=directions,
+        weights=weights,
+        usual=means.mean(axis=0).astype(np.float32),
+        spread=(axes / np.sqrt(np.maximum(spreads, 0) + floor)).astype(np.float32, order="C"),
     )
 
 
@@ -65,11 +70,9 @@ def load(folder: Path) -> Likeness | None:
     return Likeness(**load_file(folder / FILE)) if (folder / FILE).exists() else None
 
 
-def _means(rows: Matrix, weights: Matrix, texts: Sequence[NDArray[np.int32]]) -> Matrix:
+def _means(directions: Halves, weights: Matrix, texts: Sequence[Ids]) -> Matrix:
     """Texts, none of them empty -> (N,D): the weighted mean of their tokens' directions."""
-    found: Matrix = np.zeros((len(texts), rows.shape[1]), dtype=np.float32)
+    found: Matrix = np.zeros((len(texts), directions.shape[1]), dtype=np.float32)
     for row, ids in zip(found, texts, strict=True):
-        picked = rows[ids]
-        picked /= np.maximum(np.linalg.norm(picked, axis=1, keepdims=True), 1e-12)
-        row[:] = weights[ids] @ picked / weights[ids].sum()
+        row[:] = weights[ids] @ directions[ids].astype(np.float32) / weights[ids].sum()
     return found

@@ -134,7 +134,7 @@ export function showReconstruction(answer, { text }, model) {
     make("p", { className: "quiet", textContent: `${percent(share)} of the words came back in their order.` })];
 }
 
-/** Cosine similarities of some latents as a matrix. */
+/** Cosine similarities of some vectors as a matrix. */
 export function showSimilarity(rows) {
   const cosine = (a, b) => a.reduce((sum, one, k) => sum + one * b[k], 0) / (Math.hypot(...a) * Math.hypot(...b) || 1);
   const names = rows.map((_, number) => String.fromCharCode(65 + number));
@@ -148,7 +148,7 @@ export function showSimilarity(rows) {
   const table = make("table", { className: "matrix" },
     make("thead", {}, make("tr", {}, make("td", { className: "self" }), ...names.map((name) => head(name, "col")))),
     make("tbody", {}, ...body));
-  const about = `Cosine of latents with ${rows[0].length} numbers: 1 is the same direction, 0 unrelated.`;
+  const about = `Cosine of vectors with ${rows[0].length} numbers: 1 is the same direction, 0 unrelated.`;
   return [make("div", { className: "scroll" }, table), make("p", { className: "quiet", textContent: about })];
 }
 

@@ -10,7 +10,7 @@ from autolect.vectors.store import Learned, Purpose
 
 
 class SkipgramConfig(_gensim.GensimConfig):
-    """Settings of skip-gram, the better choice for little text and rare words."""
+    """Settings of skip-gram: many passes over the text, where counts take one."""
 
     kind: Literal["skipgram"] = "skipgram"
     """Name of the learner."""
