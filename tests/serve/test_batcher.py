@@ -260,7 +260,7 @@ def test_the_length_to_generate_counts_as_tokens() -> None:
             await batcher.submit(Call(ability="generate", length=100), ["abc"])
         with pytest.raises(RefusedError) as told:
             await batcher.submit(Call(ability="generate", length=25, beams=4), ["abc"])
-        assert caught.value.status == 413
+        assert (caught.value.status, told.value.status) == (413, 413)
 
     run(Model(), work, queue_tokens=102)
 
