@@ -265,6 +265,9 @@ def test_an_ignored_signal_does_not_end_the_training_early(tmp_path: Path) -> No
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         train(goal, tmp_path)
+    except KeyboardInterrupt:
+        pytest.fail("it was stopped")
+    else:
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
