@@ -221,19 +221,6 @@ def test_a_newer_manifest_is_refused_and_a_wrong_kind_is_named(tmp_path: Path) -
         files.verify(tmp_path / "x")
 
 
-def test_the_second_writer_hears_who_the_first_one_is(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from autolect.core import files\n"
-    code += "try:\n with files.lock(Path(sys.argv[1])): pass\nexcept files.UserError as e: sys.exit(str(e))"
-    with files.lock(tmp_path):
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
-        )
-    assert done.returncode == 1
-    assert f"process {os.getpid()} on " in done.stderr
-    with files.lock(tmp_path):
-        pass
-
-
 @contextmanager
 def small_files(most: int) -> Iterator[None]:
     """The system refuses files larger than this, as a full disk refuses any."""

@@ -117,9 +117,7 @@ def test_a_weighted_fit_is_nearer_where_the_weights_are_and_undone_by_them() -> 
     assert (unlike * np.outer(weights, weights) ** 2).sum() < (alike * np.outer(weights, weights) ** 2).sum()
 
 
-@pytest.mark.parametrize("dense", [True, False])
-def test_the_decomposition_is_that_of_numpy(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counts, "DENSE", 60 if dense else 0)
+def test_the_decomposition_is_that_of_numpy() -> None:
     chance = np.random.default_rng(0)
     matrix = (chance.standard_normal((60, 8)) @ chance.standard_normal((8, 60))).astype(np.float32)
     left, values = counts._decomposed(sparse.csr_array(matrix), 8, seed=1)
@@ -127,6 +125,16 @@ def test_the_decomposition_is_that_of_numpy(dense: bool, monkeypatch: pytest.Mon
     np.testing.assert_allclose(values, true_values[:8], rtol=1e-4)
     np.testing.assert_allclose(np.abs((left * truth[:, :8]).sum(axis=0)), 1.0, rtol=1e-3)
     assert (left[np.abs(left).argmax(axis=0), np.arange(8)] > 0).all()
+
+
+def test_rare_words_are_put_among_the_frequent_ones_that_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "DENSE", 40)
+    chance = np.random.default_rng(0)
+    matrix = (chance.standard_normal((60, 8)) @ chance.standard_normal((8, 60))).astype(np.float32)
+    left, values = counts._decomposed(sparse.csr_array(matrix), 8, seed=1)
+    np.testing.assert_allclose(values, np.linalg.svd(matrix[:40, :40])[1][:8], rtol=1e-4)
+    rows = left * values
+    np.testing.assert_allclose(rows @ rows.T, matrix[:, :40] @ matrix[:, :40].T, atol=1e-3)
 
 
 def test_vectors_do_not_depend_on_the_hashes_of_a_process() -> None:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import glob
 import hashlib
 import json
 import os
 import re
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +27,7 @@ from autolect.core.errors import DamagedError, UserError
 MANIFEST = "MANIFEST.json"
 MANIFEST_VERSION = 1
 LOCK = ".lock"
+"""Where core/lock.py says who writes in a folder; no part of its content."""
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -165,28 +164,6 @@ def save_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """A JSON value that `save_json` wrote, from a folder that was verified."""
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-@contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Be the only writer of a folder; UserError names the other one."""
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / LOCK).open("a+", encoding="utf-8")
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            stream.seek(0)
-            holder = stream.read().strip() or "another process"
-            raise UserError(
-                f"{holder} is writing here", where=str(folder), fix="wait for it, or use --out"
-            ) from None
-        stream.seek(0)
-        stream.truncate()
-        stream.write(f"process {os.getpid()} on {socket.gethostname()}")
-        stream.flush()
-        yield
 
 
 def need_space(folder: Path, size: float, *, what: str) -> None:

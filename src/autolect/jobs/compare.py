@@ -11,6 +11,7 @@ from typing import Any
 
 from autolect.core import bundle, files, metrics
 from autolect.core.errors import UserError
+from autolect.core.lock import lock
 from autolect.core.metrics import Mean
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe, changed, to_table
@@ -64,7 +65,7 @@ def compare(recipe: Recipe, *, folder: Path, progress: Progress) -> dict[str, An
     arms = {name: changed(recipe, layer) for name, layer in layers.items()}
     measures = _measures(arms)
     asked = suite.read(Path(recipe.compare.suite)) if recipe.compare.suite else None
-    with files.lock(folder):
+    with lock(folder):
         files.save_json(folder / "recipe.json", to_table(recipe))
         walked: dict[str, list[Walked]] = {name: [] for name in arms}
         order = [(seed, name) for seed in _seeds(recipe) for name in arms]

@@ -9,6 +9,7 @@ from typing import Any
 
 from autolect.core import bundle, files
 from autolect.core.errors import UserError
+from autolect.core.lock import lock
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe, to_table
 from autolect.jobs import report
@@ -51,7 +52,7 @@ class Summary:
 def run(recipe: Recipe, *, folder: Path, progress: Progress, until: str = "report") -> Summary:
     """Walk the way of a recipe up to a stage. The same call goes on where a killed one stopped."""
     assert until in STAGES
-    with files.lock(folder):
+    with lock(folder):
         files.save_json(folder / "recipe.json", to_table(recipe))
         work = Run(folder=folder, recipe=recipe, progress=progress)
         walk(work, until=until)

@@ -14,7 +14,7 @@ from autolect.jobs.prepare import FIGURES, documents
 from autolect.jobs.stages import Run, section
 from autolect.text import segment
 from autolect.text.shards import open_store
-from autolect.text.tokenizer import NUM_SPECIAL
+from autolect.text.tokenizer import NUM_SPECIAL, Tokenizer
 from autolect.vectors.store import Learned, Purpose, WordVectors
 
 SENTENCE = 5000
@@ -67,7 +67,9 @@ def token_matrix(folder: Path, *, vocab_size: int) -> NDArray[np.float32]:
 
 def _token_sentences(tokens: Path) -> list[list[str]]:
     store = open_store(tokens, "train", length=SENTENCE)
-    return [[str(token) for token in store.sequence(place)] for place in range(len(store))]
+    names = [str(token) for token in range(len(Tokenizer.load(tokens)))]
+    sequences = (store.sequence(place).tolist() for place in range(len(store)))
+    return [[names[token] for token in sequence] for sequence in sequences]
 
 
 def _word_sentences(corpus: Path, language: str) -> list[list[str]]:

@@ -19,8 +19,9 @@ from pydantic import Field
 from autolect.core.config import Section
 from autolect.vectors.store import LEAST, Learned, Purpose, nothing_to_learn
 
-DENSE = 8192
-"""Up to so many words the matrix of information is dense, which multiplies faster than a sparse one."""
+DENSE = 12_288
+"""So many frequent words decide the dimensions: their matrix is dense, which multiplies faster than a sparse
+one, and a rare word says little about others (docs/LOG.md)."""
 ROUNDS = 3
 """Power iterations of the randomised SVD (Halko 2011, arXiv:0909.4061)."""
 SPARE = 32
@@ -125,20 +126,25 @@ def _weighted(matrix: Any, weights: NDArray[np.float32]) -> Any:
 
 
 def _decomposed(matrix: Any, width: int, *, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Left singular vectors (V,K) and values (K,), K at most the width; each vector's sign is settled."""
-    size = matrix.shape[0]
-    if size <= DENSE:
-        matrix = matrix.toarray()
+    """Left singular vectors (V,K) and values (K,), K at most the width; each vector's sign is settled.
+
+    The words are sorted by frequency. The first `DENSE` of them decide the dimensions; all others are put
+    among them by the frequent words they stand near.
+    """
+    size = min(matrix.shape[0], DENSE)
+    among = matrix[:, :size]
+    block = among[:size].toarray()
     draw = np.random.default_rng([seed, 5])
     basis = draw.standard_normal((size, min(size, width + SPARE))).astype(np.float32)
     for _ in range(ROUNDS):
-        basis, _ = np.linalg.qr(matrix @ basis)
-        basis, _ = np.linalg.qr(matrix.T @ basis)
-    basis, _ = np.linalg.qr(matrix @ basis)
-    small, values, _ = np.linalg.svd((matrix.T @ basis).T, full_matrices=False)
-    left = (basis @ small)[:, :width]
+        basis, _ = np.linalg.qr(block @ basis)
+        basis, _ = np.linalg.qr(block.T @ basis)
+    basis, _ = np.linalg.qr(block @ basis)
+    _, values, right = np.linalg.svd((block.T @ basis).T, full_matrices=False)
+    right, values = right[:width], values[:width]
+    left = among @ (right.T / np.maximum(values, 1e-12))
     signs = np.where(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])] < 0, -1, 1)
-    return (left * signs).astype(np.float32), values[:width].astype(np.float32)
+    return (left * signs).astype(np.float32), values.astype(np.float32)
 
 
 PLUGIN, CONFIG = learn, CountsConfig
