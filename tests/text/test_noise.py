@@ -45,9 +45,7 @@ def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
 
 def texts_of(tokenizer: Tokenizer, lines: list[str], language: str) -> Texts:
     found = tokenizer.encode_batch(lines)
-    marks = [
-        token_marks(line, one.offsets, language=language) for line, one in zip(lines, found, strict=True)
-    ]
+    marks = token_marks(lines, [one.offsets for one in found], language=language)
     return rows_of([one.ids for one in found], marks, 2 + max(len(one.ids) for one in found))
 
 
@@ -68,7 +66,7 @@ def plain(rows: int = 300, length: int = 30) -> Texts:
 def test_every_tokenizer_begins_a_word_where_the_language_does(tokenizer: Tokenizer) -> None:
     (line,) = ENGLISH[:1]
     encoding = tokenizer.encode(line)
-    marks = token_marks(line, encoding.offsets, language="en")
+    (marks,) = token_marks([line], [encoding.offsets], language="en")
     begun = [
         line[start:end].strip()
         for (start, end), mark in zip(encoding.offsets, marks, strict=True)
@@ -83,9 +81,18 @@ def test_every_tokenizer_begins_a_word_where_the_language_does(tokenizer: Tokeni
 def test_sentences_begin_after_their_stops() -> None:
     line = "他买了。It is fast! He said 3.5 is fine. 好！"
     offsets = np.array([[place, place + 1] for place in range(len(line))], dtype=np.int32)
-    marks = token_marks(line, offsets, language="zh")
+    (marks,) = token_marks([line], [offsets], language="zh")
     starts = [place for place, mark in enumerate(marks) if mark & SENTENCE]
     assert [line[start] for start in starts] == ["他", "I", "H", "好"]
+
+
+def test_marks_of_many_texts_are_those_of_each(tokenizer: Tokenizer) -> None:
+    lines = [*CHINESE, "", "  two blanks before. And behind.  ", *ENGLISH, "\n", "end"]
+    offsets = [one.offsets for one in tokenizer.encode_batch(lines)]
+    together = token_marks(lines, offsets, language="zh")
+    alone = [token_marks([line], [of], language="zh")[0] for line, of in zip(lines, offsets, strict=True)]
+    assert [marks.tolist() for marks in together] == [marks.tolist() for marks in alone]
+    assert token_marks(["", ""], offsets[3:3] + [np.zeros((0, 2), np.int32)] * 2, language="zh")[1].size == 0
 
 
 @pytest.mark.parametrize("unit", ["word", "span"])

@@ -90,3 +90,9 @@ def test_join_gives_every_token_its_own_span(tokens: list[str]) -> None:
 )
 def test_cjk_is_what_is_written_without_spaces(chars: str, expected: bool) -> None:
     assert {is_cjk(char) for char in chars} == {expected}
+
+
+@settings(deadline=None)
+@given(text=st.text(alphabet=st.characters(codec="ascii")))
+def test_ascii_is_cut_as_any_text_is(text: str) -> None:
+    assert words(text, language="en") == words(text + " é", language="en")[:-1]

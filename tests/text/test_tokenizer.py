@@ -2,18 +2,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autolect.core.errors import DamagedError, UserError
 from autolect.text import tokenizer
 from autolect.text.tokenizer import MASK, NUM_SPECIAL, SPECIALS, UNK, Kind, Tokenizer
-from autolect.text.tokenizer_parts import rust_errors
+from autolect.text.tokenizer_parts import readable, rust_errors
 
 TEXTS = [
     "The cat sat on the mat, and the dog sat on the log.",
@@ -64,6 +65,22 @@ def test_offsets_slice_the_pieces_out_of_the_text(trained: dict[Kind, Tokenizer]
 def test_bytes_of_a_character_carry_its_span(trained: dict[Kind, Tokenizer], kind: Kind) -> None:
     found = trained[kind].encode("狗🙂🙃狗")
     assert found.offsets.tolist() == [[0, 1], *[[1, 2]] * 4, *[[2, 3]] * 4, [3, 4]]
+
+
+@pytest.mark.parametrize("vocab_size", [120, 1200])
+@settings(deadline=None)
+@given(text=st.text())
+def test_offsets_are_those_of_the_runtime(vocab_size: int, text: str) -> None:
+    for kind in EXACT:
+        own = _small(kind, vocab_size)
+        found, truth = own.encode(text), own._encoding(own._runtime.encode(readable(text)))
+        assert found.ids.tolist() == truth.ids.tolist()
+        assert found.offsets.tolist() == truth.offsets.tolist()
+
+
+@cache
+def _small(kind: Kind, vocab_size: int) -> Tokenizer:
+    return tokenizer.train(TEXTS, kind=kind, vocab_size=vocab_size, language="zh")
 
 
 def test_lowercase_keeps_spans_inside_the_text() -> None:

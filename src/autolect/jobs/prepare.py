@@ -246,11 +246,13 @@ def _write_tokens(
     unknown = spelt = 0.0
     texts, kinds = documents(corpus, name), documents(corpus, name, column="style")
     while some := list(islice(texts, BATCH)):
-        for text, style, encoding in zip(some, kinds, tokenizer.encode_batch(some), strict=False):
-            marks = token_marks(text, encoding.offsets, language=language)
-            writer.add(encoding.ids, marks, style=numbers.get(style, NO_STYLE))
-            unknown += tokenizer.unknown_rate(encoding.ids) * len(encoding.ids)
-            spelt += tokenizer.spelt_rate(encoding.ids) * len(encoding.ids)
+        found = tokenizer.encode_batch(some)
+        marks = token_marks(some, [one.offsets for one in found], language=language)
+        for one, of_one, style in zip(found, marks, kinds, strict=False):
+            writer.add(one.ids, of_one, style=numbers.get(style, NO_STYLE))
+        ids = np.concatenate([one.ids for one in found])
+        unknown += tokenizer.unknown_rate(ids) * len(ids)
+        spelt += tokenizer.spelt_rate(ids) * len(ids)
     writer.close()
     total = writer.num_tokens
     rates = {"unknown_rate": unknown / max(1, total), "spelt_rate": spelt / max(1, total)}

@@ -7,7 +7,9 @@ letters, marks and numbers of Unicode. Nothing here changes a character, so ever
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 import regex
 
@@ -40,16 +42,15 @@ def words(text: str, *, language: str) -> list[Span]:
     Runs of Chinese characters, with the ASCII letters and digits attached to them (T恤, AA制), are cut
     by rjieba whatever the language, except in Japanese, whose runs end where the script changes.
     """
+    if text.isascii():
+        return [match.span() for match in _ascii_words_pattern().finditer(text)]
     found: list[Span] = []
-    pattern = _words_pattern(language == "ja")
-    for match in pattern.finditer(text):
-        start, end = match.span()
-        if match.lastgroup != "han" or end - start == 1:
-            found.append((start, end))
-            continue
-        for word in _cut_chinese(match[0]):
-            found.append((start, start + len(word)))
-            start += len(word)
+    for match in _words_pattern(language == "ja").finditer(text):
+        if match.lastgroup is None:
+            found.append(match.span())
+        else:
+            ends = accumulate(map(len, _cut_chinese(match[0])), initial=match.start())
+            found.extend(pairwise(ends))
     return found
 
 
@@ -112,6 +113,13 @@ def _ends_pattern() -> regex.Pattern[str]:
 def _units_pattern() -> regex.Pattern[str]:
     run = rf"{_LETTERS}++(?:{_INNER}{_LETTERS}++)*+"
     return regex.compile(rf"(?V1)[{CJK}]\p{{M}}*+|{run}|\S\p{{M}}*+")
+
+
+@functools.cache
+def _ascii_words_pattern() -> re.Pattern[str]:
+    """What `_words_pattern` finds in ASCII, several times as fast."""
+    number = r"(?<=[0-9])[.,](?=[0-9])"
+    return re.compile(rf"[A-Za-z0-9]++(?:(?:['-]|{number})[A-Za-z0-9]++)*+|\S", re.ASCII)
 
 
 @functools.cache
