@@ -16,8 +16,10 @@ from autolect.core import registry
 from autolect.core.errors import UserError
 from autolect.vectors.learners import _gensim, counts
 from autolect.vectors.store import Learned, Purpose, WordVectors
+from autolect.vectors.texts import spelt
 
 NAMES = registry.names("vectors")
+RANKS = np.arange(10, dtype=np.int32)
 
 
 @cache
@@ -39,7 +41,7 @@ def learn(
     small |= {"buckets": 500} if name == "fasttext" else {}
     config = plugin.config.model_validate(small)
     learned = plugin.build(
-        sequences() if texts is None else texts,
+        spelt(sequences() if texts is None else texts),
         config=config,
         width=12,
         seed=seed,
@@ -81,18 +83,35 @@ def test_one_seed_gives_one_result(name: str) -> None:
 
 
 def test_counts_reach_as_far_as_the_window_and_never_into_the_next_text() -> None:
-    flat = counts._flat([["a", "b", "c"], ["d"]], {"a": 0, "b": 1, "c": 2, "d": 3}, gap=2)
-    near = counts._near(flat, 4, window=2).toarray()
     expected = np.zeros((4, 4))
     expected[0, 1] = expected[1, 2] = 1.0
     expected[0, 2] = 0.5
-    assert np.array_equal(near, expected + expected.T)
+    expected += expected.T
+    near, around = counts._near(spelt([["a", "b", "c"], ["d"]]), RANKS[:4], size=4, window=2)
+    assert np.array_equal(near.toarray(), expected)
+    assert np.array_equal(around, expected.sum(axis=1))
+
+
+@pytest.mark.parametrize("block", [1, 7, 100, 1 << 20])
+def test_counts_of_blocks_add_up_and_rare_words_are_no_columns(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = spelt([list(text) for text in ["abcab", "", "c", "dabcadd", "bb"] * 3])
+    whole, _ = counts._near(texts, RANKS[:4], size=4, window=3)
+    monkeypatch.setattr("autolect.vectors.texts.BLOCK", block)
+    parts, around = counts._near(texts, RANKS[:4], size=4, window=3)
+    np.testing.assert_allclose(parts.toarray(), whole.toarray(), rtol=1e-6)
+    monkeypatch.setattr(counts, "DENSE", 2)
+    narrow, same = counts._near(texts, RANKS[:4], size=4, window=3)
+    np.testing.assert_allclose(narrow.toarray(), whole.toarray()[:, :2], rtol=1e-6)
+    np.testing.assert_allclose(same, around)
+    np.testing.assert_allclose(around, whole.toarray().sum(axis=1), rtol=1e-6)
 
 
 def test_information_is_what_pairs_have_beyond_chance() -> None:
     near = sparse.csr_array(np.array([[0, 6, 2], [6, 0, 0], [2, 0, 0]], np.float32))
-    found = counts._information(near, 1.0).toarray()
-    of_word = np.array([8, 6, 2])
+    of_word = np.array([8.0, 6.0, 2.0])
+    found = counts._information(near, of_word, 1.0).toarray()
     with np.errstate(divide="ignore"):
         expected = np.maximum(np.log(near.toarray() * 16 / np.outer(of_word, of_word)), 0)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
@@ -127,11 +146,10 @@ def test_the_decomposition_is_that_of_numpy() -> None:
     assert (left[np.abs(left).argmax(axis=0), np.arange(8)] > 0).all()
 
 
-def test_rare_words_are_put_among_the_frequent_ones_that_decide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counts, "DENSE", 40)
+def test_rare_words_are_put_among_the_frequent_ones_that_decide() -> None:
     chance = np.random.default_rng(0)
     matrix = (chance.standard_normal((60, 8)) @ chance.standard_normal((8, 60))).astype(np.float32)
-    left, values = counts._decomposed(sparse.csr_array(matrix), 8, seed=1)
+    left, values = counts._decomposed(sparse.csr_array(matrix[:, :40]), 8, seed=1)
     np.testing.assert_allclose(values, np.linalg.svd(matrix[:40, :40])[1][:8], rtol=1e-4)
     rows = left * values
     np.testing.assert_allclose(rows @ rows.T, matrix[:, :40] @ matrix[:, :40].T, atol=1e-3)
@@ -140,7 +158,8 @@ def test_rare_words_are_put_among_the_frequent_ones_that_decide(monkeypatch: pyt
 def test_vectors_do_not_depend_on_the_hashes_of_a_process() -> None:
     program = (
         "from autolect.vectors.learners.skipgram import PLUGIN, CONFIG\n"
-        "found = PLUGIN([list('abcab')] * 50, config=CONFIG(epochs=2), width=8, seed=3,"
+        "from autolect.vectors.texts import spelt\n"
+        "found = PLUGIN(spelt([list('abcab')] * 50), config=CONFIG(epochs=2), width=8, seed=3,"
         " purpose='tokens')\n"
         "print(found.keys, found.matrix.tobytes().hex())\n"
     )
@@ -181,7 +200,7 @@ def test_blank_tokens_get_no_vector() -> None:
 def test_nothing_behind_the_ten_thousandth_token_is_lost() -> None:
     learned = learn("cbow", [["a", "b"] * 12_500])
     assert dict(zip(learned.keys, learned.counts.tolist(), strict=True)) == {"a": 12_500, "b": 12_500}
-    parts = list(_gensim.Sentences([["a", "b"] * 12_500]))
+    parts = list(_gensim.Sentences(spelt([["a", "b"] * 12_500])))
     assert [len(part) for part in parts] == [10_000, 10_000, 5_000]
 
 

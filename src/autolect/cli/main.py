@@ -19,6 +19,7 @@ from autolect.cli import (
     evaluate,
     init,
     neighbours,
+    plan,
     run,
     serve,
     show,
@@ -36,6 +37,7 @@ _EVERYWHERE = "Everywhere: --json, --quiet, --debug; `autolect --help` explains 
 _VERBS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
     "The way of the text": (
         ("init", init.init),
+        ("plan", plan.plan),
         ("run", run.run),
         ("prepare", run.prepare),
         ("vectors", run.vectors),

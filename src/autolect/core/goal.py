@@ -26,6 +26,19 @@ class Loss:
     targets: int
     parts: Mapping[str, tuple[Tensor, int]] = field(default_factory=dict)
 
+    def detached(self) -> Loss:
+        """The figures without what leads back to them."""
+        parts = {name: (total.detach(), count) for name, (total, count) in self.parts.items()}
+        return Loss(self.total.detach(), self.targets, parts)
+
+    def __add__(self, other: Loss) -> Loss:
+        """The loss of two parts of a batch; each may lack what none of its rows had."""
+        parts = dict(self.parts)
+        for name, (total, count) in other.parts.items():
+            before = parts.get(name)
+            parts[name] = (total, count) if before is None else (before[0] + total, before[1] + count)
+        return Loss(self.total + other.total, self.targets + other.targets, parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Score:

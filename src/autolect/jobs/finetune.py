@@ -43,7 +43,7 @@ class TaskGoal:
 
     def __init__(self, task: Any, network: TaskNetwork, data: Data, reader: Reader, length: int) -> None:
         self.task, self.network, self.valid = task, network, data.parts.valid
-        self.reader = reader
+        self.reader, self.length = reader, length
         self._rows = task.rows(data.parts.train, reader, length=length)
         task.begin(network.head, self._rows)
         self._valid_rows = task.rows(data.parts.valid, reader, length=length)
@@ -129,16 +129,9 @@ def train_task(
 
     What the task settles on valid afterwards is in its weights and in the outcome's best score.
     """
-    set_threads()
-    info = bundle.open_bundle(parent)
-    torch.manual_seed(recipe.seed)
-    model = load_model(parent, info)
-    config: Any = recipe.task
-    task = registry.load("tasks", config.kind).build(config, labels=data.labels)
-    network = TaskNetwork(model, task.head(model.architecture.width))
-    goal = TaskGoal(task, network, data, reader_of(parent, info), min(info.length, recipe.finetune.length))
+    goal = task_goal(recipe, parent, data)
     if goal.num_cut:
-        progress.say(f"{what}: {goal.num_cut} training text(s) are longer than {info.length} tokens")
+        progress.say(f"{what}: {goal.num_cut} training text(s) are longer than the {goal.length} tokens read")
     device = choose(recipe.finetune.dtype)
     outcome = fit(
         goal,
@@ -153,6 +146,18 @@ def train_task(
     )
     goal.settle(device)
     return goal, replace(outcome, best=goal.measure(device))
+
+
+def task_goal(recipe: Recipe, parent: Path, data: Data) -> TaskGoal:
+    """The parent's network with the task's head, and the examples that it learns from."""
+    set_threads()
+    info = bundle.open_bundle(parent)
+    torch.manual_seed(recipe.seed)
+    model = load_model(parent, info)
+    config: Any = recipe.task
+    task = registry.load("tasks", config.kind).build(config, labels=data.labels)
+    network = TaskNetwork(model, task.head(model.architecture.width))
+    return TaskGoal(task, network, data, reader_of(parent, info), min(info.length, recipe.finetune.length))
 
 
 def write_task_bundle(

@@ -93,16 +93,16 @@ def propose(patterns: Sequence[str], *, beside: Path) -> Proposal:
     parts = _parts(tasks)
     column = _text_column(plain) if plain else _column(parts)
     corpus = plain or [parts["train"].path]
-    sample, ratio = _sample(corpus, column)
-    code = language.guess(sample)
-    characters = sum(_characters(path, column, ratio) for path in corpus)
-    size = next(one for one in _SIZES if characters <= one.characters)
+    texts, ratio = sample(corpus, column)
+    code = language.guess(texts)
+    total = sum(characters(path, column, ratio) for path in corpus)
+    size = next(one for one in _SIZES if total <= one.characters)
     if code in _MANY_CHARACTERS:
         size = replace(size, vocab_size=max(size.vocab_size, _FEWEST_PIECES))
     written = _short(patterns, plain, paths, beside) if plain else [_from(corpus[0], beside)]
     return Proposal(
         text=_text(written, code, size, parts, column=column, beside=beside),
-        rows=_rows(corpus, code, characters, size, parts),
+        rows=_rows(corpus, code, total, size, parts),
     )
 
 
@@ -176,7 +176,7 @@ def _column(parts: dict[str, _Labelled]) -> str:
     )
 
 
-def _sample(paths: Sequence[Path], column: str) -> tuple[list[str], float]:
+def sample(paths: Sequence[Path], column: str) -> tuple[list[str], float]:
     """Texts to judge by, and the bytes of file that one character stands for."""
     texts: list[str] = []
     step = max(1, len(paths) // _SAMPLE_FILES)
@@ -195,7 +195,7 @@ def _sample(paths: Sequence[Path], column: str) -> tuple[list[str], float]:
     return texts, max(1.0, len(joined.encode("utf-8")) / len(joined))
 
 
-def _characters(path: Path, column: str, ratio: float) -> float:
+def characters(path: Path, column: str, ratio: float) -> float:
     """Characters of text in a file: counted where tags and columns stand beside it, else told by its size."""
     size = path.stat().st_size
     if tables.suffix(path) in (*_TAGGED, *_TABLES) and size <= _LARGEST_LOOK:

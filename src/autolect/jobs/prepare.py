@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -64,7 +65,9 @@ def tokenize(run: Run, corpus: Path) -> Path:
             tokenizer = Tokenizer.load(Path(start))
             styles = tuple(bundle.open_bundle(Path(start)).architecture.get("styles", ()))
         else:
+            started = time.monotonic()
             tokenizer = _learned(run.recipe, corpus, language=known)
+            facts["learning_seconds"] = round(time.monotonic() - started, 2)
             styles = tuple(sorted(set(documents(corpus, "train", column="style")) - {""}))
         tokenizer.save(folder)
         figures: dict[str, Any] = {

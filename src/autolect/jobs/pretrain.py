@@ -45,6 +45,8 @@ from autolect.vectors.store import WordVectors
 MEASURED_TOKENS = 8192
 MOST_MEASURED = 65_536
 """Tokens of the valid split that each look measures."""
+MOST_TESTED = 4 * MOST_MEASURED
+"""Tokens of the test split that are measured at the end."""
 LIKENED, LIKENED_LENGTH = 4096, 64
 """Texts, and tokens of each, from which it is learned how texts differ."""
 UNSTYLED = 0.1
@@ -138,12 +140,12 @@ def pretrain(run: Run, corpus: Path, tokens: Path, vectors: Path | None) -> Path
         needs |= {"start": bundle.digest(Path(recipe.start))}
 
     def make(folder: Path, facts: dict[str, Any]) -> None:
-        _Pretraining(run, corpus, tokens, vectors).write(folder, key=facts["key"])
+        Pretraining(run, corpus, tokens, vectors).write(folder, key=facts["key"])
 
     return run.stage("pretrained", kind=bundle.KIND, needs=needs, make=make)
 
 
-class _Pretraining:
+class Pretraining:
     """One pretraining: build, start, train, measure, write."""
 
     def __init__(self, run: Run, corpus: Path, tokens: Path, vectors: Path | None) -> None:
@@ -210,7 +212,7 @@ class _Pretraining:
         )
         test = None
         if len(self.splits["test"]):
-            test = self.goal.measure_on(self.splits["test"], device)
+            test = self.goal.measure_on(self.splits["test"].sample(MOST_TESTED), device)
         weights.save(self.model.state_dict(), folder / bundle.WEIGHTS)
         self.tokenizer.save(folder)
         if self.vectors is not None:

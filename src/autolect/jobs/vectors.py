@@ -16,6 +16,7 @@ from autolect.text import segment
 from autolect.text.shards import open_store
 from autolect.text.tokenizer import NUM_SPECIAL, Tokenizer
 from autolect.vectors.store import Learned, Purpose, WordVectors
+from autolect.vectors.texts import Texts, spelt
 
 SENTENCE = 5000
 """Tokens that gensim sees as one sentence at most."""
@@ -33,17 +34,19 @@ def learn_vectors(run: Run, corpus: Path, tokens: Path) -> Path | None:
 
     def make(folder: Path, facts: dict[str, Any]) -> None:
         known = files.read_json(corpus / FIGURES)["language"]
+        spelling = run.work("vectors") / "words.ids"
+        spelling.parent.mkdir(parents=True, exist_ok=True)
         run.progress.say(f"vectors: {kind} over tokens and over words")
 
-        def learned(purpose: Purpose, texts: list[list[str]]) -> WordVectors:
+        def learned(purpose: Purpose, texts: Texts) -> WordVectors:
             found: Learned = learn(texts, config=config, width=width, seed=run.recipe.seed, purpose=purpose)
             return WordVectors(keys=found.keys, matrix=found.matrix, counts=found.counts)
 
         # Each on one thread, so that a run can be repeated; the two beside each other.
         with ThreadPoolExecutor() as pool:
             tasks = {
-                "tokens": pool.submit(learned, "tokens", _token_sentences(tokens)),
-                "words": pool.submit(learned, "words", _word_sentences(corpus, known)),
+                "tokens": pool.submit(learned, "tokens", _token_texts(tokens)),
+                "words": pool.submit(lambda: learned("words", _word_texts(corpus, known, spelling))),
             }
             both = {name: task.result() for name, task in tasks.items()}
         figures = {}
@@ -65,15 +68,14 @@ def token_matrix(folder: Path, *, vocab_size: int) -> NDArray[np.float32]:
     return matrix
 
 
-def _token_sentences(tokens: Path) -> list[list[str]]:
+def _token_texts(tokens: Path) -> Texts:
     store = open_store(tokens, "train", length=SENTENCE)
-    names = [str(token) for token in range(len(Tokenizer.load(tokens)))]
-    sequences = (store.sequence(place).tolist() for place in range(len(store)))
-    return [[names[token] for token in sequence] for sequence in sequences]
+    return Texts([str(token) for token in range(len(Tokenizer.load(tokens)))], store.ids, store.lengths)
 
 
-def _word_sentences(corpus: Path, language: str) -> list[list[str]]:
-    return [
+def _word_texts(corpus: Path, language: str, path: Path) -> Texts:
+    words = (
         [text[start:end].lower() for start, end in segment.words(text, language=language)]
         for text in documents(corpus, "train")
-    ]
+    )
+    return spelt(words, path)

@@ -6,8 +6,10 @@ import contextlib
 import dataclasses
 import functools
 import math
+import operator
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from autolect.core import stop
 from autolect.core.device import Device, on
 from autolect.core.errors import UserError
 from autolect.core.goal import Goal, Loss, Score
-from autolect.core.progress import Progress
+from autolect.core.progress import Progress, Silent
 from autolect.core.recipe import TrainConfig
 from autolect.train import checkpoint, trouble
 from autolect.train.batches import Batches
@@ -108,6 +111,53 @@ def fit(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a run of the loop would be."""
+
+    step: float
+    """Seconds of one update."""
+    look: float
+    """Seconds of one look at valid."""
+    steps: int
+    looks: int
+    tokens: float
+    """Tokens of one update."""
+    parts: Mapping[str, float]
+    """Part of an update (data, forward, backward, update) -> its share of the seconds."""
+    flops: float
+    """Floating-point operations of the matrix products of one update."""
+
+    @property
+    def seconds(self) -> float:
+        """What the whole run would take; valid is looked at once before it."""
+        return self.steps * self.step + (self.looks + 1) * self.look
+
+
+def pace(goal: Goal, config: TrainConfig, *, seed: int, device: Device) -> Pace:
+    """Take a few steps and look once; the network is afterwards what it was."""
+    batches = Batches(goal.lengths, batch_tokens=config.batch_tokens, seed=seed)
+    loop = _Loop(goal, config, seed=seed, device=device, batches=batches, progress=Silent(), what="plan")
+    step = loop.seconds_a_step()
+    spent = dict(loop.spent)
+    with FlopCounterMode(display=False) as counter:
+        loop.gradients(0)
+    loop.optimizer.zero_grad(set_to_none=True)
+    started = time.monotonic()
+    goal.measure(device)
+    look = time.monotonic() - started
+    steps, looks = loop.budget(look)
+    return Pace(
+        step=step,
+        look=look,
+        steps=steps,
+        looks=min(looks, steps),
+        tokens=float(batches.lengths.sum()) / batches.num_batches,
+        parts={name: value / sum(spent.values()) for name, value in spent.items()},
+        flops=float(counter.get_total_flops()),
+    )
+
+
 def _walk(
     loop: _Loop,
     best: dict[str, Tensor],
@@ -171,6 +221,7 @@ class _Loop:
         goal.network.to(device.place)
         self.optimizer = make_optimizer(goal.network, config)
         self.state = _State(steps=0)
+        self.spent: defaultdict[str, float] = defaultdict(float)
 
     def begin(self, folder: Path | None, key: str, history: History) -> tuple[dict[str, Tensor], int]:
         """Resume from the folder's checkpoint, or start: gives the best weights and the step."""
@@ -191,7 +242,7 @@ class _Loop:
             history.start()
             started = time.monotonic()
             self.state.first = self.goal.measure(self.device)
-            self.state.steps, looks = self._budget(time.monotonic() - started)
+            self.state.steps, looks = self.budget(time.monotonic() - started)
             self.state.spacing = max(1, self.state.steps // looks)
             return self.weights(), 0
         best, facts = found
@@ -208,7 +259,7 @@ class _Loop:
         """One update; a step without a finite loss or gradient changes nothing and is counted."""
         state, network = self.state, self.goal.network
         network.train()
-        loss = self._backward(state.step)
+        loss = self.gradients(state.step)
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
         rate = rate_at(state.step, steps=state.steps, peak=self.config.rate, warmup=self.config.warmup)
         for group in self.optimizer.param_groups:
@@ -261,7 +312,7 @@ class _Loop:
         facts["state"] = dataclasses.asdict(self.state)
         saver.save(self.goal.network, self.optimizer, best=best, facts=facts)
 
-    def _backward(self, step: int) -> Loss:
+    def gradients(self, step: int) -> Loss:
         """Gradients of the mean loss of a step's batch; all randomness follows from (seed, step)."""
         batch = self.batches.at(step)
         draw = np.random.default_rng([self.seed, 2, step])
@@ -270,21 +321,24 @@ class _Loop:
         try:
             for rows in np.array_split(batch.rows, min(self.config.micro_batches, len(batch.rows))):
                 with self.device.computing():
-                    noisy = self.goal.collate(rows, batch.length, draw, done=self.done(step))
-                    loss = self.goal.loss(on(noisy, self.device))
-                torch.autograd.backward(loss.total)
-                found.append(_detached(loss))
+                    with self._clock("data"):
+                        noisy = self.goal.collate(rows, batch.length, draw, done=self.done(step))
+                    with self._clock("forward"):
+                        loss = self.goal.loss(on(noisy, self.device))
+                with self._clock("backward"):
+                    torch.autograd.backward(loss.total)
+                found.append(loss.detached())
         except (MemoryError, RuntimeError) as error:
             if not trouble.is_memory(error):
                 raise
             raise trouble.memory(batch, self.config, what=self.what) from error
-        whole = functools.reduce(_sum, found)
+        whole = functools.reduce(operator.add, found)
         for value in self.goal.network.parameters():
             if value.grad is not None:
                 value.grad.div_(max(1, whole.targets))
         return whole
 
-    def _budget(self, measuring: float) -> tuple[int, int]:
+    def budget(self, measuring: float) -> tuple[int, int]:
         """The recipe's budget as a number of steps, and how often to look at valid meanwhile.
 
         measuring: seconds that one look takes.
@@ -294,7 +348,7 @@ class _Loop:
             seconds = config.minutes * 60
             looks = min(config.evaluations, max(1, int(MOST_LOOKING * seconds / max(1e-9, measuring))))
             left = seconds - looks * measuring
-            return max(1, int(left / self._seconds_a_step())), looks
+            return max(1, int(left / self.seconds_a_step())), looks
         if config.steps is not None:
             steps = config.steps
         elif config.tokens is not None:
@@ -303,32 +357,27 @@ class _Loop:
             steps = max(1, round((config.epochs or 1.0) * per_epoch))
         return steps, config.evaluations
 
-    def _seconds_a_step(self) -> float:
+    def seconds_a_step(self) -> float:
         """The mean over batches spread through the first epoch; what these steps learned is forgotten."""
         network, weights = self.goal.network, self.weights()
         network.train()
-        self._backward(0)
+        self.gradients(0)
+        self.spent.clear()
         started = time.monotonic()
         for place in np.linspace(0, self.batches.num_batches - 1, MEASURED_STEPS).astype(int):
-            self._backward(int(place))
-            torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+            self.gradients(int(place))
+            with self._clock("update"):
+                torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
+                self.optimizer.step()
+                self.optimizer.zero_grad(set_to_none=True)
         seconds = (time.monotonic() - started) / MEASURED_STEPS
         network.load_state_dict(weights)
         self.optimizer = make_optimizer(network, self.config)
         return seconds
 
-
-def _detached(loss: Loss) -> Loss:
-    parts = {name: (total.detach(), count) for name, (total, count) in loss.parts.items()}
-    return Loss(loss.total.detach(), loss.targets, parts)
-
-
-def _sum(one: Loss, other: Loss) -> Loss:
-    """The losses of two parts of a batch; each may lack what none of its rows had."""
-    parts = dict(one.parts)
-    for name, (total, count) in other.parts.items():
-        before = parts.get(name)
-        parts[name] = (total, count) if before is None else (before[0] + total, before[1] + count)
-    return Loss(one.total + other.total, one.targets + other.targets, parts)
+    @contextlib.contextmanager
+    def _clock(self, part: str) -> Iterator[None]:
+        """Add the seconds of a block to those that a part of the steps took."""
+        started = time.monotonic()
+        yield
+        self.spent[part] += time.monotonic() - started

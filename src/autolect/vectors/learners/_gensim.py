@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from pydantic import Field
 
 from autolect.core.config import Section
 from autolect.vectors.store import LEAST, Learned, Purpose, nothing_to_learn
+from autolect.vectors.texts import Texts
 
 SEEN: dict[Purpose, tuple[int, int]] = {"words": (20_000_000, 5), "tokens": (10_000_000, 1)}
 """How many are seen in all passes together, and the fewest passes: a minute or two of skip-gram on one
@@ -39,25 +40,25 @@ class GensimConfig(Section):
 
 
 class Sentences:
-    """Sequences as gensim wants them: blank tokens left out, none longer than it reads.
+    """Texts as gensim wants them: blank tokens left out, none longer than it reads.
 
-    gensim drops what lies behind the ten thousandth token of a sequence, and a blank token would make
+    gensim drops what lies behind the ten thousandth token of a text, and a blank token would make
     its text format unreadable (issue 2795).
     """
 
-    def __init__(self, sequences: Sequence[Sequence[str]]) -> None:
-        self._sequences = sequences
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
 
     def __iter__(self) -> Iterator[list[str]]:
-        for sequence in self._sequences:
-            kept = [token for token in sequence if token and not token.isspace()]
+        for text in self._texts:
+            kept = [token for token in text if token and not token.isspace()]
             for start in range(0, len(kept), _LONGEST):
                 yield kept[start : start + _LONGEST]
 
 
 def learn(
     make: Callable[[dict[str, Any]], Any],
-    sequences: Sequence[Sequence[str]],
+    texts: Texts,
     *,
     config: GensimConfig,
     width: int,
@@ -66,10 +67,10 @@ def learn(
 ) -> Learned:
     """Train the model that ``make`` builds from gensim's settings.
 
-    With one thread, the same sequences and seed give the same vectors. Raises UserError when no token
+    With one thread, the same texts and seed give the same vectors. Raises UserError when no token
     occurs often enough for the purpose.
     """
-    sentences = Sentences(sequences)
+    sentences = Sentences(texts)
     settings = {
         "vector_size": width,
         "window": config.window,
@@ -90,7 +91,7 @@ def learn(
         sentences,
         total_examples=model.corpus_count,
         total_words=model.corpus_total_words,
-        epochs=config.epochs or passes(sum(map(len, sequences)), purpose),
+        epochs=config.epochs or passes(len(texts.ids), purpose),
     )
     keys = list(model.wv.index_to_key)
     counts = np.array([model.wv.get_vecattr(key, "count") for key in keys], np.int64)

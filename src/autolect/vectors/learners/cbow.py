@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from autolect.vectors.learners import _gensim
 from autolect.vectors.store import Learned, Purpose
+from autolect.vectors.texts import Texts
 
 
 class CbowConfig(_gensim.GensimConfig):
@@ -17,17 +17,17 @@ class CbowConfig(_gensim.GensimConfig):
 
 
 def learn(
-    sequences: Sequence[Sequence[str]],
+    texts: Texts,
     *,
     config: CbowConfig,
     width: int,
     seed: int,
     purpose: Purpose,
 ) -> Learned:
-    """Learn vectors of ``width`` numbers from sequences of tokens; see `_gensim.learn`."""
+    """Learn vectors of ``width`` numbers from texts of tokens; see `_gensim.learn`."""
     return _gensim.learn(
         _model,
-        sequences,
+        texts,
         config=config,
         width=width,
         seed=seed,

@@ -8,8 +8,8 @@ that are a product of one factor a row and one a column leave the best fit an SV
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import functools
+import operator
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from pydantic import Field
 
 from autolect.core.config import Section
 from autolect.vectors.store import LEAST, Learned, Purpose, nothing_to_learn
+from autolect.vectors.texts import Texts
 
 DENSE = 12_288
 """So many frequent words decide the dimensions: their matrix is dense, which multiplies faster than a sparse
@@ -48,64 +49,78 @@ class CountsConfig(Section):
     words."""
 
 
-def learn(
-    sequences: Sequence[Sequence[str]],
-    *,
-    config: CountsConfig,
-    width: int,
-    seed: int,
-    purpose: Purpose,
-) -> Learned:
-    """Learn vectors of ``width`` numbers from sequences of tokens.
+def learn(texts: Texts, *, config: CountsConfig, width: int, seed: int, purpose: Purpose) -> Learned:
+    """Learn vectors of ``width`` numbers from texts of tokens.
 
     Raises UserError when no token occurs often enough for the purpose.
     """
-    counted = Counter(token for sequence in sequences for token in sequence if token and not token.isspace())
-    keys = [key for key, count in counted.most_common() if count >= LEAST[purpose]]
-    if not keys:
+    counts = texts.counts()
+    counts[[not key or key.isspace() for key in texts.keys]] = 0
+    kept = np.argsort(-counts, kind="stable")
+    kept = kept[counts[kept] >= LEAST[purpose]]
+    if not len(kept):
         raise nothing_to_learn(purpose)
-    places = {key: place for place, key in enumerate(keys)}
-    counts = np.array([counted[key] for key in keys], np.int64)
-    near = _near(_flat(sequences, places, gap=config.window), len(keys), window=config.window)
+    ranks = np.full(len(texts.keys), -1, np.int32)
+    ranks[kept] = np.arange(len(kept))
+    counts = counts[kept]
+    near, around = _near(texts, ranks, size=len(kept), window=config.window)
     weights = _weights(counts, WEIGHT[purpose] if config.weight is None else config.weight)
-    left, values = _decomposed(_weighted(_information(near, config.smoothing), weights), width, seed=seed)
-    matrix = np.zeros((len(keys), width), np.float32)
+    informed = _weighted(_information(near, around, config.smoothing), weights)
+    left, values = _decomposed(informed, width, seed=seed)
+    matrix = np.zeros((len(kept), width), np.float32)
     power = POWER[purpose] if config.power is None else config.power
     matrix[:, : left.shape[1]] = left / weights[:, None] * values**power
-    return Learned(keys=keys, matrix=matrix, counts=counts)
+    return Learned(keys=[texts.keys[place] for place in kept], matrix=matrix, counts=counts)
 
 
-def _flat(sequences: Sequence[Sequence[str]], places: dict[str, int], *, gap: int) -> NDArray[np.int32]:
-    """All sequences in one row, far enough from each other that no window reaches across; -1 is no word."""
-    length = sum(len(sequence) + gap for sequence in sequences)
-    flat = np.full(length, -1, np.int32)
-    first = 0
-    for sequence in sequences:
-        flat[first : first + len(sequence)] = [places.get(token, -1) for token in sequence]
-        first += len(sequence) + gap
+def _near(
+    texts: Texts, ranks: NDArray[np.int32], *, size: int, window: int
+) -> tuple[Any, NDArray[np.float64]]:
+    """How often pairs stand near, in both orders; weight 1 side by side, 1/window at its end.
+
+    Gives a sparse (V,C) matrix, the columns being the C most frequent words, and what stands around each word
+    in sum (V,), rare ones included.
+    """
+    from scipy import sparse
+
+    columns = min(size, DENSE)
+    around = np.zeros(size)
+    sums: list[Any] = [sparse.csr_array((size, columns), dtype=np.float32)]
+    for ids, lengths in texts.blocks():
+        flat = _apart(ranks[ids], lengths, gap=window)
+        rows, others, weights = [], [], []
+        for distance in range(1, window + 1):
+            one, other = flat[:-distance], flat[distance:]
+            both = (one >= 0) & (other >= 0)
+            one, other = one[both], other[both]
+            weight = (window + 1 - distance) / window
+            around += weight * (np.bincount(one, minlength=size) + np.bincount(other, minlength=size))
+            for row, column in ((one, other), (other, one)):
+                frequent = column < columns
+                rows.append(row[frequent])
+                others.append(column[frequent])
+                weights.append(np.full(int(frequent.sum()), weight, np.float32))
+        places = (np.concatenate(rows), np.concatenate(others))
+        sums.append(sparse.coo_array((np.concatenate(weights), places), shape=(size, columns)).tocsr())
+        # Like sizes are added first, so that a large sum is not copied for every block.
+        while len(sums) > 1 and sums[-2].nnz <= 2 * sums[-1].nnz:
+            sums[-2:] = [sums[-2] + sums[-1]]
+    return functools.reduce(operator.add, reversed(sums)), around
+
+
+def _apart(ranks: NDArray[np.int32], lengths: NDArray[np.int64], *, gap: int) -> NDArray[np.int32]:
+    """Texts in one row, so far from each other that no window reaches across; -1 is no word."""
+    flat = np.full(len(ranks) + gap * len(lengths), -1, np.int32)
+    flat[np.arange(len(ranks)) + gap * np.repeat(np.arange(len(lengths)), lengths)] = ranks
     return flat
 
 
-def _near(flat: NDArray[np.int32], size: int, *, window: int) -> Any:
-    """(V,V) sparse: how often each pair stands near, in both orders; weight 1 side by side, 1/window far."""
-    from scipy import sparse
-
-    near = sparse.csr_array((size, size), dtype=np.float32)
-    for distance in range(1, window + 1):
-        one, other = flat[:-distance], flat[distance:]
-        both = (one >= 0) & (other >= 0)
-        weights = np.full(int(both.sum()), (window + 1 - distance) / window, np.float32)
-        near = near + sparse.coo_array((weights, (one[both], other[both])), shape=(size, size)).tocsr()
-    return (near + near.T).tocsr()
-
-
-def _information(near: Any, smoothing: float) -> Any:
+def _information(near: Any, around: NDArray[np.float64], smoothing: float) -> Any:
     """Counts -> positive pointwise mutual information, in place of the counts."""
-    of_word = np.asarray(near.sum(axis=1), np.float64).ravel()
-    of_context = of_word**smoothing
+    of_context = around**smoothing
     of_context /= max(of_context.sum(), 1e-12)
     near = near.tocoo()
-    chance = np.maximum(of_word[near.row], 1e-12) * of_context[near.col]
+    chance = np.maximum(around[near.row], 1e-12) * of_context[near.col]
     near.data = np.maximum(np.log(near.data / chance), 0.0).astype(np.float32)
     near = near.tocsr()
     near.eliminate_zeros()
@@ -119,21 +134,20 @@ def _weights(counts: NDArray[np.int64], power: float) -> NDArray[np.float32]:
 
 
 def _weighted(matrix: Any, weights: NDArray[np.float32]) -> Any:
-    """Each entry (V,V) times the weights of its row and its column."""
+    """Each entry (V,C) times the weights of its row and its column."""
     matrix = matrix.tocoo()
     matrix.data = matrix.data * weights[matrix.row] * weights[matrix.col]
     return matrix.tocsr()
 
 
 def _decomposed(matrix: Any, width: int, *, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Left singular vectors (V,K) and values (K,), K at most the width; each vector's sign is settled.
+    """(V,C) -> left singular vectors (V,K) and values (K,), K at most the width; each sign is settled.
 
-    The words are sorted by frequency. The first `DENSE` of them decide the dimensions; all others are put
-    among them by the frequent words they stand near.
+    The first C rows are those of the columns, the frequent words, which decide the dimensions; all others
+    are put among them by the frequent words they stand near.
     """
-    size = min(matrix.shape[0], DENSE)
-    among = matrix[:, :size]
-    block = among[:size].toarray()
+    size = matrix.shape[1]
+    block = matrix[:size].toarray()
     draw = np.random.default_rng([seed, 5])
     basis = draw.standard_normal((size, min(size, width + SPARE))).astype(np.float32)
     for _ in range(ROUNDS):
@@ -142,7 +156,7 @@ def _decomposed(matrix: Any, width: int, *, seed: int) -> tuple[NDArray[np.float
     basis, _ = np.linalg.qr(block @ basis)
     _, values, right = np.linalg.svd((block.T @ basis).T, full_matrices=False)
     right, values = right[:width], values[:width]
-    left = among @ (right.T / np.maximum(values, 1e-12))
+    left = matrix @ (right.T / np.maximum(values, 1e-12))
     signs = np.where(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])] < 0, -1, 1)
     return (left * signs).astype(np.float32), values.astype(np.float32)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from autolect.vectors.learners import _gensim
 from autolect.vectors.store import Learned, Purpose
+from autolect.vectors.texts import Texts
 
 
 class FasttextConfig(_gensim.GensimConfig):
@@ -32,17 +32,17 @@ class FasttextConfig(_gensim.GensimConfig):
 
 
 def learn(
-    sequences: Sequence[Sequence[str]],
+    texts: Texts,
     *,
     config: FasttextConfig,
     width: int,
     seed: int,
     purpose: Purpose,
 ) -> Learned:
-    """Learn vectors of ``width`` numbers from sequences of tokens; see `_gensim.learn`."""
+    """Learn vectors of ``width`` numbers from texts of tokens; see `_gensim.learn`."""
     return _gensim.learn(
         functools.partial(_model, config),
-        sequences,
+        texts,
         config=config,
         width=width,
         seed=seed,
