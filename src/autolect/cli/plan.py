@@ -36,7 +36,7 @@ def plan(
 
 
 def _show(found: Plan) -> None:
-    rows = [(part.name, duration(part.seconds), _size(part.disk)) for part in found.parts]
+    rows = [(part.name, progress.span(part.seconds), _size(part.disk)) for part in found.parts]
     show.write(show.table(rows, columns=("stage", "time", "disk")))
     show.write()
     for name, one in found.paces.items():
@@ -47,26 +47,18 @@ def _show(found: Plan) -> None:
         show.write(f"  of a step: {shares}")
     show.write()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    summary = [("all of it", f"about {duration(found.seconds)} on this machine")]
+    summary = [("all of it", f"about {progress.span(found.seconds)} on this machine")]
     summary += [("memory", f"{_size(found.memory)} of {_size(memory)}")]
     summary += [("disk", f"{_size(found.disk)}, {_size(found.free)} free")]
     show.write(show.table(summary))
     show.write()
     show.write("pretraining elsewhere, an estimate from rates on paper, not measured:")
-    show.write(show.table([(name, duration(seconds)) for name, seconds in found.elsewhere.items()]))
+    show.write(show.table([(name, progress.span(seconds)) for name, seconds in found.elsewhere.items()]))
     for what, needed, there in (("memory", found.memory, memory), ("disk", found.disk, found.free)):
         if needed > there:
             show.write(
                 show.paint(f"not enough {what}: {_size(needed)} are needed, {_size(there)} are there", "red")
             )
-
-
-def duration(seconds: float) -> str:
-    """As people say it: 12 s, 3 min 20 s, 2 h 5 min."""
-    if seconds < 100:
-        return f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _size(size: float) -> str:

@@ -105,11 +105,12 @@ def _rich() -> RichProgress:
 
 def _line(what: str, done: float, total: float | None, note: str, *, rate: float) -> str:
     share = f" of {total:,.0f} ({done / total:.0%})" if total else ""
-    left = f", {_span((total - done) / rate)} left" if total and rate > 0 else ""
+    left = f", {span((total - done) / rate)} left" if total and rate > 0 else ""
     return f"{what}: {done:,.0f}{share}, {rate:,.1f}/s{left}{f', {note}' if note else ''}"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """As people say it: 12 s, 3 min 20 s, 2 h 5 min."""
     whole = round(max(0.0, seconds))
     hours, minutes = whole // 3600, whole % 3600 // 60
     return (

@@ -129,6 +129,20 @@ def plan(recipe: Recipe, *, folder: Path, progress: Progress) -> Plan:
         return _Planned(recipe, recipe.corpus, Path(place), progress).plan(folder)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """The sizes of two samples and of the whole, in characters."""
+
+    few: float
+    many: float
+    size: float
+
+    def through(self, few: float, many: float) -> float:
+        """Seconds of the whole, on the straight line through those of the samples; never less than theirs."""
+        slope = max(0.0, many - few) / max(1.0, self.many - self.few)
+        return many + slope * max(0.0, self.size - self.many)
+
+
 class _Planned:
     """Two samples of a corpus, walked."""
 
@@ -139,6 +153,7 @@ class _Planned:
         fewer = texts[::SMALLER]
         self.sizes = [sum(len(text["text"]) for text in some) for some in (fewer, texts)]
         self.share = max(1.0, self.total / max(1, self.sizes[1]))
+        self.line = Line(few=self.sizes[0], many=self.sizes[1], size=self.total)
         self.smaller = self._walked("smaller", fewer, until="vectors")
         self.run = self._walked("larger", texts, until="pretrained")
 
@@ -197,17 +212,13 @@ class _Planned:
         return run
 
     def _grown(self, stage: str) -> float:
-        """Seconds of a stage over the whole corpus, on the straight line through both samples."""
+        """Seconds of a stage over the whole corpus."""
         few, many = self.smaller.seconds[stage], self.run.seconds[stage]
         if stage != "tokens":
-            return self._line(few, many, self.total)
+            return self.line.through(few, many)
         learning = [_learning(run) for run in (self.smaller, self.run)]
-        learned = self._line(learning[0], learning[1], min(self.total, max(LEARNED, self.sizes[1])))
-        return learned + self._line(few - learning[0], many - learning[1], self.total)
-
-    def _line(self, few: float, many: float, size: float) -> float:
-        slope = max(0.0, many - few) / max(1, self.sizes[1] - self.sizes[0])
-        return many + slope * max(0.0, size - self.sizes[1])
+        learned = replace(self.line, size=min(self.total, max(LEARNED, self.sizes[1])))
+        return learned.through(*learning) + self.line.through(few - learning[0], many - learning[1])
 
     def _pace(self, training: Pretraining) -> Pace:
         """How fast pretraining goes, with the steps and looks of the whole corpus."""

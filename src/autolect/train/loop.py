@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from autolect.core import stop
 from autolect.core.device import Device, on
@@ -136,6 +135,8 @@ class Pace:
 
 def pace(goal: Goal, config: TrainConfig, *, seed: int, device: Device) -> Pace:
     """Take a few steps and look once; the network is afterwards what it was."""
+    from torch.utils.flop_counter import FlopCounterMode
+
     batches = Batches(goal.lengths, batch_tokens=config.batch_tokens, seed=seed)
     loop = _Loop(goal, config, seed=seed, device=device, batches=batches, progress=Silent(), what="plan")
     step = loop.seconds_a_step()

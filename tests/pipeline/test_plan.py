@@ -1,0 +1,77 @@
+"""What a plan says beside what a run then does."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from autolect.core import files, recipe
+from autolect.core.errors import UserError
+from autolect.core.progress import Silent
+from autolect.core.recipe import Recipe
+from autolect.jobs import plan as job
+from autolect.jobs.plan import Plan
+from autolect.jobs.run import STAGES
+from tests.pipeline.conftest import TINY, walk, write_corpus, write_labels
+
+
+def planned(folder: Path, *overrides: str) -> Plan:
+    settings: Recipe = recipe.read(None, overrides=[*TINY, *overrides], environment={})
+    return job.plan(settings, folder=folder / "run", progress=Silent())
+
+
+def test_a_plan_tells_the_steps_and_the_disk_of_the_run_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    given = [f"corpus.files=['{write_corpus(tmp_path)}']", "task.kind=classify"]
+    given += [f"task.train='{write_labels(tmp_path)}'"]
+    found = planned(tmp_path, *given)
+    assert not list(tmp_path.glob("autolect-plan-*"))
+    assert not (tmp_path / "run").exists()
+    walk(tmp_path, *given)
+    run = tmp_path / "run"
+    for name, what in (("pretrained", "pretraining"), ("finetuned", "fine-tuning")):
+        real = files.read_json(run / name / "bundle.json")["metrics"]
+        assert found.paces[what].steps == real["steps"]
+    for part in found.parts:
+        real_size = sum(path.stat().st_size for path in (run / part.name).rglob("*"))
+        assert part.disk == pytest.approx(real_size, rel=0.3, abs=20_000), part.name
+        assert part.seconds > 0
+    assert {part.name for part in found.parts} == set(STAGES) - {"report"}
+    assert found.seconds == pytest.approx(sum(part.seconds for part in found.parts))
+    assert found.memory > 50e6
+    assert sum(found.paces["pretraining"].parts.values()) == pytest.approx(1)
+    assert found.elsewhere["eight H100"] != found.elsewhere["one H100"] > 0
+    assert found.plain()["training"]["pretraining"]["steps"] == 30
+
+
+def test_a_sample_stands_for_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = [f"corpus.files=['{write_corpus(tmp_path)}']", "train.epochs=3"]
+    whole = planned(tmp_path, *given)
+    monkeypatch.setattr(job, "SAMPLED", 3000)
+    part = planned(tmp_path, *given)
+    assert part.characters == pytest.approx(whole.characters, rel=0.05)
+    steps = [one.paces["pretraining"].steps for one in (part, whole)]
+    assert steps[0] == pytest.approx(steps[1], rel=0.25)
+
+
+def test_what_grows_is_drawn_out_and_what_does_not_is_kept() -> None:
+    line = job.Line(few=100, many=400, size=4000)
+    assert line.through(2.0, 5.0) == pytest.approx(5 + 3 * 12)
+    assert line.through(5.0, 5.0) == 5.0
+    assert line.through(6.0, 5.0) == 5.0
+
+
+def test_a_budget_in_minutes_is_what_training_takes(tmp_path: Path) -> None:
+    found = planned(tmp_path, f"corpus.files=['{write_corpus(tmp_path)}']", "train.minutes=2")
+    (seconds,) = (part.seconds for part in found.parts if part.name == "pretrained")
+    assert seconds == pytest.approx(120, rel=0.1)
+
+
+def test_a_plan_without_text_is_refused(tmp_path: Path) -> None:
+    settings = recipe.read(None, overrides=["start='x'"], environment={})
+    with pytest.raises(UserError, match="a plan needs the text"):
+        job.plan(settings, folder=tmp_path, progress=Silent())
