@@ -79,7 +79,9 @@ MUTANTS = (
     Mutant("bytes are not compared", FILES, 'if sha256(path) != facts["sha256"]:', "if False:", DAMAGE),
     Mutant("an altered manifest passes", FILES, "intact = digest == _digest(raw)", "intact = True", CORE),
     Mutant("a foreign file passes", FILES, "in sorted(found - set(manifest.files)):", "in ():", CORE),
-    Mutant("two writers are let in", FILES, "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH", WRITERS),
+    Mutant(
+        "two writers are let in", "core/lock.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH", WRITERS
+    ),
     Mutant("litter is left", FILES, "        shutil.rmtree(left)\n", "        pass\n", CORE),
     Mutant(
         "a full disk is called a bug",
@@ -87,6 +89,27 @@ MUTANTS = (
         "    return int(found.group(1)) if found else 0\n",
         "    return 0\n",
         CORE,
+    ),
+    Mutant(
+        "a writer is not waited for until it says its name",
+        "core/lock.py",
+        "    for _ in range(NAMING):\n",
+        "    for _ in range(1):\n",
+        "tests/core/test_lock.py",
+    ),
+    Mutant(
+        "frequent words have no columns",
+        "vectors/learners/counts.py",
+        "                frequent = column < columns\n",
+        "                frequent = column < columns - 1\n",
+        "tests/vectors/test_learners.py",
+    ),
+    Mutant(
+        "marks of texts run together",
+        "text/marks.py",
+        "    marks[(ends - counts)[counts > 0]] |= WORD | SENTENCE\n",
+        "",
+        NOISE,
     ),
     Mutant("the newer checkpoint is written over", SLOTS, "saving(min(", "saving(max(", TRAIN),
     Mutant("the older checkpoint is used", SLOTS, '-int(one.facts["step"])', 'int(one.facts["step"])', TRAIN),
