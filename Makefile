@@ -39,7 +39,7 @@ mutants: install  ## put faults into a copy of the source and show that the suit
 	$(BIN)/python tests/faults/mutants.py
 
 saving: install  ## measure what checkpoints cost, and how long resuming takes
-	$(BIN)/python benchmarks/saving.py
+	$(BIN)/python bench/saving.py
 
 lint: install  ## check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Bits a character beside transformers: its GPT-2, trained on the same tokens for the same minutes.
 
-python benchmarks/bits.py BUNDLE TOKENS TEXT... --minutes 15
+python bench/bits.py BUNDLE TOKENS TEXT... --minutes 15
 
 BUNDLE is a causal bundle of autolect, TOKENS the run's tokens folder that it was trained on. The peer gets
 the same tokenizer, a network of as many layers and the same width, packed blocks without padding, bfloat16

@@ -1,7 +1,7 @@
 """What checkpoints cost, and how long it takes to go on from one.
 
-python benchmarks/saving.py                 two networks, five pairs of runs each, and the seek
-python benchmarks/saving.py --pairs 1       quickly
+python bench/saving.py                 two networks, five pairs of runs each, and the seek
+python bench/saving.py --pairs 1       quickly
 
 A pair is the same steps with checkpoints and without, one after the other, in changing order. The price of
 a checkpoint is what the run with them takes longer, divided by their number; the share is that of a run that

@@ -1,6 +1,6 @@
 """Two corpora with a part held back, cut from a folder of public sets: what the pretraining figures stand on.
 
-python benchmarks/corpora.py DATA OUT
+python bench/corpora.py DATA OUT
 
 DATA holds lm-en-openstax, lm-en-wikitext2, lm-zh-wiki-cmrc, lm-zh-web-sample, lm-zh-d2l and
 mt-lzh-zh-classical, one folder each, gzipped text with a paragraph a line. OUT gets en.txt (textbooks),

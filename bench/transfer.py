@@ -1,6 +1,6 @@
 """Does pretraining help a task: bundles side by side, with all, a tenth and a hundredth of the labels.
 
-python benchmarks/transfer.py DATA OUT --sets ner-zh-weibo ... --arms random=BUNDLE pretrained=BUNDLE
+python bench/transfer.py DATA OUT --sets ner-zh-weibo ... --arms random=BUNDLE pretrained=BUNDLE
 
 DATA holds the sets, one folder each. Each arm is fine-tuned from its bundle, the first one is what the others
 are measured against. Sparse features are off unless --features hashed says otherwise, so that the network

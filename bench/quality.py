@@ -1,7 +1,7 @@
 """How good a recipe is: over several seeds on its test examples, or over folds of its training examples.
 
-python benchmarks/quality.py recipes/quickstart-zh.toml --seeds 3     opens the test examples, once a seed
-python benchmarks/quality.py recipes/quickstart-zh.toml --folds 5     never opens them: for making choices
+python bench/quality.py recipes/quickstart-zh.toml --seeds 3     opens the test examples, once a seed
+python bench/quality.py recipes/quickstart-zh.toml --folds 5     never opens them: for making choices
 
 Every fold is a random cut of the labelled training examples, 80 / 20, the same for each setting. The text
 of a fold's held-out examples is in no corpus. What --set changes is changed in every run.
