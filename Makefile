@@ -10,10 +10,10 @@ STAMP := $(VENV)/.installed
 # Two workers with one thread each: more threads than cores make the suite slower and figures differ.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-.PHONY: help install demo test faults mutants saving lint docs
+.PHONY: help install demo test faults mutants saving bench bench-setup lint docs
 
 help:  ## show the verbs
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/'
 
 install: $(STAMP)  ## make .venv with everything, as pinned in requirements.lock
 
@@ -40,6 +40,19 @@ mutants: install  ## put faults into a copy of the source and show that the suit
 
 saving: install  ## measure what checkpoints cost, and how long resuming takes
 	$(BIN)/python bench/saving.py
+
+PEERS := torch==2.13.0 transformers==5.24.0 datasets==5.2.0 accelerate==1.15.0 sentence-transformers==6.2.0 gensim==4.4.0
+
+bench-setup: install  ## make build/peers, the environment of those that bench measures against
+	test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
+	build/peers/bin/python -m pip install --quiet $(PEERS)
+
+BENCHES ?= masked prepare vectors embed growth
+
+bench: install  ## measure speed beside peers, and write docs/benchmarks.md; BENCHES says which
+	cp bench/benchmarks.md build/benchmarks.md
+	for one in $(BENCHES); do $(BIN)/python bench/$$one.py | tee -a build/benchmarks.md; echo >> build/benchmarks.md; done
+	mv build/benchmarks.md docs/benchmarks.md
 
 lint: install  ## check style, types and the direction of imports
 	$(BIN)/ruff check .

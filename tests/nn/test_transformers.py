@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from autolect.core import recipe
+from autolect.nn.losses import NO_TARGET, token_loss
 from autolect.nn.model import Model, architecture_for
+from autolect.nn.transformer import MAX_LEARNED_POSITIONS
 
 VOCABULARY, WIDTH, HEADS, LAYERS, LENGTH = 50, 16, 2, 2, 9
 Weights = Mapping[str, Tensor]
@@ -112,6 +114,15 @@ def test_bert_gives_the_same_scores(texts: tuple[Tensor, Tensor]) -> None:
         torch.testing.assert_close(
             model.scores(model.encode(tokens, keep))[keep], wanted[keep], atol=2e-5, rtol=1e-5
         )
+        # What bench/masked.py trains both on.
+        targets = torch.where(keep & (tokens % 3 == 0), tokens, NO_TARGET)
+        loss = theirs(input_ids=tokens, attention_mask=keep.long(), labels=targets).loss
+        total, count = token_loss(model, model.encode(tokens, keep), targets)
+        torch.testing.assert_close(total / count, loss, atol=1e-5, rtol=1e-5)
+    shared = set(theirs.bert.embeddings.position_embeddings.parameters())
+    assert model.num_parameters() - MAX_LEARNED_POSITIONS * WIDTH == (
+        sum(value.numel() for value in theirs.parameters() if value not in shared) - 2 * WIDTH
+    ), "as many parameters, but for positions and BERT's two kinds of sentence"
 
 
 def test_gpt2_gives_the_same_scores_and_writes_the_same_text(texts: tuple[Tensor, Tensor]) -> None:
