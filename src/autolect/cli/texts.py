@@ -54,11 +54,7 @@ def encode(
     ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
 ) -> None:
     """Turn each text into its latent, K numbers; --json gives all of them."""
-
-    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
-        rows = [[float(number) for number in row] for row in lect.encode(texts)]
-        return [_numbers(one, row, name="latent") for one, row in zip(texts, rows, strict=True)]
-
+    ask = _numbered(lambda lect, texts: lect.encode(texts), name="latent")
     _answer(ctx, bundle, ask, text=text, file=file, ability="encode")
 
 
@@ -66,11 +62,7 @@ def embed(
     ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
 ) -> None:
     """Turn each text into a vector to compare texts by: cosines say how alike they are."""
-
-    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
-        rows = [[float(number) for number in row] for row in lect.embed(texts)]
-        return [_numbers(one, row, name="vector") for one, row in zip(texts, rows, strict=True)]
-
+    ask = _numbered(lambda lect, texts: lect.embed(texts), name="vector")
     _answer(ctx, bundle, ask, text=text, file=file, ability="embed")
 
 
@@ -249,6 +241,16 @@ def _filled(text: str, gaps: Sequence[Gap]) -> Shown:
         found = "  ".join(f"{show.safe(c.token)} {c.probability:.2f}" for c in gap.candidates)
         lines.append(f"  {gap.start}-{gap.end}  {found}")
     return Shown(facts={"text": text, "gaps": facts}, lines=lines)
+
+
+def _numbered(of: Callable[[Lect, Sequence[str]], Any], *, name: str) -> Ask:
+    """Asks for rows of numbers (N,K), one row a text."""
+
+    def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
+        rows = [[float(number) for number in row] for row in of(lect, texts)]
+        return [_numbers(one, row, name=name) for one, row in zip(texts, rows, strict=True)]
+
+    return ask
 
 
 def _numbers(text: str, numbers: list[float], *, name: str) -> Shown:
