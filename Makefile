@@ -47,7 +47,7 @@ bench-setup: install  ## make build/peers, the environment of those that bench m
 	test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
 	build/peers/bin/python -m pip install --quiet $(PEERS)
 
-BENCHES ?= masked prepare vectors embed growth
+BENCHES ?= training prepare vectors growth
 
 bench: install  ## measure speed beside peers, and write docs/benchmarks.md; BENCHES says which
 	cp bench/benchmarks.md build/benchmarks.md

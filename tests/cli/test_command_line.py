@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -56,11 +56,17 @@ def test_help_imports_nothing_heavy_and_is_there_at_once() -> None:
     )
     seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = _worked()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(_worked() - began)
         assert done.returncode == 0, f"imported: {done.stderr}"
     assert min(seconds) < 1.0
+
+
+def _worked() -> float:
+    """Processor seconds of all programs that were waited for: others may be at work beside them."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def test_every_verb_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,7 +114,7 @@ def test_bert_gives_the_same_scores(texts: tuple[Tensor, Tensor]) -> None:
         torch.testing.assert_close(
             model.scores(model.encode(tokens, keep))[keep], wanted[keep], atol=2e-5, rtol=1e-5
         )
-        # What bench/masked.py trains both on.
+        # What bench/training.py trains both on.
         targets = torch.where(keep & (tokens % 3 == 0), tokens, NO_TARGET)
         loss = theirs(input_ids=tokens, attention_mask=keep.long(), labels=targets).loss
         total, count = token_loss(model, model.encode(tokens, keep), targets)

@@ -16,8 +16,9 @@ NO_TARGET = -100
 """Marks a place of ``targets`` that is not predicted."""
 ROUND = 32
 """The number of targets is rounded up to so many, so that few shapes of matrix products occur."""
-CHUNK = {True: 1 << 20, False: 1 << 26}
-"""Scores that are computed at once on a processor (True), where 4 MB stay near it, and on a GPU."""
+CHUNK = {True: 1 << 21, False: 1 << 26}
+"""Scores that are computed at once on a processor (True), where 8 MB stay near it and the products are large
+enough to be fast (docs/LOG.md), and on a GPU."""
 
 Targets = NDArray[np.int64]
 
