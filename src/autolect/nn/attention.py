@@ -41,11 +41,14 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(width, 2 * width, bias=bias)
         self.output = nn.Linear(width, width, bias=bias)
 
-    def forward(self, x: Tensor, source: Tensor, bias: Tensor | None) -> Tensor:
-        """X (B,T,D) looks at source (B,S,D); bias (B or 1,1,T or 1,S) is added to the scores."""
+    def forward(self, x: Tensor, source: Tensor, bias: Tensor | None, at: Tensor | None = None) -> Tensor:
+        """X (B,T,D) looks at source (B,S,D); bias (B or 1,1,T or 1,S) is added to the scores.
+
+        at (B,T): where the tokens of x stand in the source; empty: they begin it.
+        """
         query, keys = self._split(self.query(x)), self.keys(source)
         if self.rotary:
-            query = rotate(query, first=0)
+            query = rotate(query, _places(x, first=0) if at is None else at[:, None])
         return self._attend(query, keys, bias)
 
     def step(self, x: Tensor, past: Keys | None) -> tuple[Tensor, Keys]:
@@ -56,14 +59,16 @@ class Attention(nn.Module):
             keys = Keys(torch.cat([past.key, keys.key], dim=2), torch.cat([past.value, keys.value], dim=2))
         query = self._split(self.query(x))
         if self.rotary:
-            query = rotate(query, first=first)
+            query = rotate(query, _places(x, first=first))
         return self._attend(query, keys, None), keys
 
     def keys(self, source: Tensor, *, first: int = 0) -> Keys:
         """Keys and values of source (B,S,D), whose first token stands at position ``first``."""
         key, value = self.key_value(source).chunk(2, dim=-1)
         key = self._split(key)
-        return Keys(rotate(key, first=first) if self.rotary else key, self._split(value))
+        if self.rotary:
+            key = rotate(key, _places(source, first=first))
+        return Keys(key, self._split(value))
 
     def look(self, x: Tensor, keys: Keys, bias: Tensor | None) -> Tensor:
         """X (B,T,D) looks at keys computed before, as a decoder does at its memory."""
@@ -88,15 +93,24 @@ class Attention(nn.Module):
         return x.view(batch, length, self.heads, width // self.heads).transpose(1, 2)
 
 
-def rotate(x: Tensor, *, first: int) -> Tensor:
-    """Turn pairs of features of x (B,H,T,d) by angles that grow with the position."""
-    length, half = x.shape[2], x.shape[3] // 2
-    place = torch.arange(first, first + length, device=x.device, dtype=torch.float32)
+def rotate(x: Tensor, places: Tensor) -> Tensor:
+    """Turn pairs of features of x (B,H,T,d) by angles that grow with the places (T,) or (B,1,T)."""
+    half = x.shape[3] // 2
     speed = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
-    angle = place[:, None] * speed
+    angle = places[..., None] * speed
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
     left, right = x[..., :half], x[..., half : 2 * half]
     return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
+
+
+def _places(x: Tensor, *, first: int) -> Tensor:
+    """Where the tokens of x (B,T,D) stand (T,), the first of them at ``first``."""
+    return torch.arange(first, first + x.shape[1], device=x.device, dtype=torch.float32)
+
+
+def taken(x: Tensor, at: Tensor) -> Tensor:
+    """Rows of x (B,T,D) at places (B,Q) -> (B,Q,D)."""
+    return x.gather(1, at[..., None].expand(-1, -1, x.shape[-1]))
 
 
 def keep_bias(keep: Tensor, dtype: torch.dtype) -> Tensor:

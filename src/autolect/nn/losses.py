@@ -16,6 +16,8 @@ NO_TARGET = -100
 """Marks a place of ``targets`` that is not predicted."""
 ROUND = 32
 """The number of targets is rounded up to so many, so that few shapes of matrix products occur."""
+PLACES = 16
+"""So are the places of a row that are looked at."""
 CHUNK = {True: 1 << 21, False: 1 << 26}
 """Scores that are computed at once on a processor (True), where 8 MB stay near it and the products are large
 enough to be fast (docs/LOG.md), and on a GPU."""
@@ -42,6 +44,16 @@ def token_loss(model: Model, states: Tensor, targets: Tensor) -> tuple[Tensor, i
         features, model.rows(), model.output_bias, wanted, torch.is_grad_enabled()
     )
     return total, count
+
+
+def target_places(targets: Tensor) -> Tensor:
+    """Targets (B,T) -> places (B,Q) among which all targets of each row are, and some that are none.
+
+    Q is the most that a row has, rounded up, so that few shapes of matrix products occur.
+    """
+    wanted = targets != NO_TARGET
+    most = -(-int(wanted.sum(dim=1).max()) // PLACES) * PLACES
+    return (~wanted).to(torch.uint8).argsort(dim=1, stable=True)[:, : max(PLACES, most)]
 
 
 class _VocabularyLoss(torch.autograd.Function):

@@ -14,6 +14,7 @@ from autolect.core import registry
 from autolect.core.config import Section
 from autolect.core.errors import UserError
 from autolect.core.recipe import BottleneckConfig, Recipe
+from autolect.nn.attention import taken
 from autolect.nn.bottleneck import Bottleneck, Coded, mean_of
 from autolect.nn.norm import make_norm
 
@@ -185,6 +186,13 @@ class Model(nn.Module):
         """tokens, keep -> states of the encoder, which looks both ways if it can."""
         ways = {"both": True} if self.architecture.both else {}
         states: Tensor = self.encoder(self.embedding(tokens), keep, **ways)
+        return states
+
+    def encode_at(self, tokens: Tensor, keep: Tensor, at: Tensor) -> Tensor:
+        """What `encode` gives at places (B,Q) alone (B,Q,D), for less where the encoder can."""
+        if self.architecture.causal or not getattr(self.encoder, "AT", False):
+            return taken(self.encode(tokens, keep), at)
+        states: Tensor = self.encoder(self.embedding(tokens), keep, at=at)
         return states
 
     def guesses(self, tokens: Tensor, keep: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from autolect.core.config import Section
 from autolect.core.errors import UserError
-from autolect.nn.attention import Attention, Keys, causal_bias, keep_bias
+from autolect.nn.attention import Attention, Keys, causal_bias, keep_bias, taken
 from autolect.nn.norm import NormKind, make_norm
 
 MAX_LEARNED_POSITIONS = 1024
@@ -119,11 +119,19 @@ class Block(nn.Module):
         self.forward_norm = make_norm(shape.norm, width)
 
     def forward(
-        self, x: Tensor, bias: Tensor | None, memory: Tensor | None, memory_bias: Tensor | None
+        self,
+        x: Tensor,
+        bias: Tensor | None,
+        memory: Tensor | None,
+        memory_bias: Tensor | None,
+        at: Tensor | None = None,
     ) -> Tensor:
-        """X (B,T,D) -> (B,T,D)."""
+        """X (B,T,D) -> (B,T,D), or (B,Q,D) where only the tokens at (B,Q) are wanted."""
         seen = self.own_norm(x) if self.first else x
-        x = self._add(x, self.own(seen, seen, bias), self.own_norm)
+        looking = seen
+        if at is not None:
+            x, looking = taken(x, at), taken(seen, at)
+        x = self._add(x, self.own(looking, seen, bias, at), self.own_norm)
         if self.memory is not None and memory is not None:
             x = self._look(x, self.memory.keys(memory), memory_bias)
         return self._feed(x)
@@ -179,21 +187,26 @@ class Stack(nn.Module):
         memory_keep: Tensor | None = None,
         *,
         both: bool = False,
+        at: Tensor | None = None,
     ) -> Tensor:
         """X (B,T,D), keep (B,T), memory (B,S,D), memory_keep (B,S) -> (B,T,D), zero where not keep.
 
-        both: a left-to-right stack looks both ways for once.
+        both: a left-to-right stack looks both ways for once.  at: places (B,Q) whose states alone are wanted,
+        (B,Q,D), of a stack that looks both ways; the last block computes no others.
         """
+        assert at is None or not self.causal, "what may be seen would differ from place to place"
         bias = keep_bias(keep, x.dtype)
         if self.causal and not both:
             bias = torch.minimum(bias, causal_bias(x.shape[1], x.dtype, x.device))
         memory_bias = None if memory_keep is None else keep_bias(memory_keep, x.dtype)
         x = self._enter(x, position=0)
-        for block in self.blocks:
+        *lower, last = self.blocks
+        for block in lower:
             x = block(x, bias, memory, memory_bias)
+        x = last(x, bias, memory, memory_bias, at)
         if self.leave is not None:
             x = self.leave(x)
-        return x * keep[..., None]
+        return x * (keep if at is None else keep.gather(1, at))[..., None]
 
     def step(self, x: Tensor, past: Past | None, memory: Tensor | None = None) -> tuple[Tensor, Past]:
         """One more token x (B,1,D), the stack being causal. ``memory`` has no padding here."""

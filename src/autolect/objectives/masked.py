@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from autolect.core.goal import Loss, Tensors
-from autolect.nn.losses import NO_TARGET, tensors, token_loss
+from autolect.nn.losses import NO_TARGET, target_places, tensors, token_loss
 from autolect.nn.model import Model
 from autolect.text.noise import Hiding, Texts
 from autolect.text.tokenizer import PAD
@@ -41,8 +41,10 @@ class Masked:
         )
 
     def loss(self, model: Model, batch: Tensors) -> Loss:
-        """Cross-entropy of the hidden tokens."""
-        total, count = token_loss(model, model.encode(batch["tokens"], batch["keep"]), batch["targets"])
+        """Cross-entropy of the hidden tokens; the last states of the others are not computed."""
+        at = target_places(batch["targets"])
+        states = model.encode_at(batch["tokens"], batch["keep"], at)
+        total, count = token_loss(model, states, batch["targets"].gather(1, at))
         return Loss(total, count)
 
 

@@ -29,15 +29,17 @@ class TransformerEncoder(nn.Module):
 
     BOTH: ClassVar[bool] = True
     """A causal one can look both ways with the same weights."""
+    AT: ClassVar[bool] = True
+    """The states of some places cost less than those of all."""
 
     def __init__(self, config: TransformerEncoderConfig, *, causal: bool = False) -> None:
         super().__init__()
         check_heads(config.width, config.heads, where="encoder")
         self.stack = Stack(config, width=config.width, layers=config.layers, causal=causal, memory=False)
 
-    def forward(self, x: Tensor, keep: Tensor, *, both: bool = False) -> Tensor:
-        """x, keep -> states."""
-        states: Tensor = self.stack(x, keep, both=both)
+    def forward(self, x: Tensor, keep: Tensor, *, both: bool = False, at: Tensor | None = None) -> Tensor:
+        """x, keep -> states; those at places (B,Q) alone, if they are given."""
+        states: Tensor = self.stack(x, keep, both=both, at=at)
         return states
 
     def step(self, x: Tensor, past: Past | None) -> tuple[Tensor, Past]:
