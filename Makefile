@@ -50,6 +50,7 @@ bench-setup: install  ## make build/peers, the environment of those that bench m
 BENCHES ?= training prepare vectors growth
 
 bench: install  ## measure speed beside peers, and write docs/benchmarks.md; BENCHES says which
+	mkdir -p build
 	cp bench/benchmarks.md build/benchmarks.md
 	for one in $(BENCHES); do $(BIN)/python bench/$$one.py | tee -a build/benchmarks.md; echo >> build/benchmarks.md; done
 	mv build/benchmarks.md docs/benchmarks.md

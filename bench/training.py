@@ -57,7 +57,7 @@ class Question:
         import torch
 
         from autolect.core import recipe, registry
-        from autolect.core.device import choose, set_threads
+        from autolect.core.device import Device, set_threads
         from autolect.core.recipe import TrainConfig
         from autolect.nn.model import Model, architecture_for
         from autolect.train.optim import make_optimizer
@@ -81,7 +81,8 @@ class Question:
             return found.total / found.targets
 
         optimizer = make_optimizer(network, TrainConfig(steps=1, rate=RATE))
-        return self._stepping(network, loss, optimizer, folder, choose().computing)
+        dtype = torch.bfloat16 if bfloat16() else torch.float32
+        return self._stepping(network, loss, optimizer, folder, Device(torch.device("cpu"), dtype).computing)
 
     def theirs(self, folder: Path, *, narrow: bool, compiled: bool) -> Round:
         """The peer's step, at its best flags: fused AdamW, SDPA, and what is asked for."""

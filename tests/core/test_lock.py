@@ -46,3 +46,13 @@ def test_a_writer_that_has_not_said_its_name_yet_is_waited_for(tmp_path: Path) -
         with pytest.raises(UserError, match="process 7 on elsewhere is writing here"), lock(tmp_path):
             pass
         thread.join()
+
+
+def test_a_lock_that_is_free_again_before_a_name_was_there_is_taken(tmp_path: Path) -> None:
+    with (tmp_path / LOCK).open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        thread = threading.Timer(0.3, lambda: fcntl.flock(stream, fcntl.LOCK_UN))
+        thread.start()
+        with lock(tmp_path):
+            assert str(os.getpid()) in (tmp_path / LOCK).read_text()
+        thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from autolect.core.errors import UserError
 from autolect.core.progress import Silent
 from autolect.core.recipe import Recipe
 from autolect.jobs import plan as job
+from autolect.jobs import sampling
 from autolect.jobs.plan import Plan
 from autolect.jobs.run import STAGES
 from tests.pipeline.conftest import TINY, walk, write_corpus, write_labels
@@ -51,7 +53,7 @@ def test_a_plan_tells_the_steps_and_the_disk_of_the_run_and_leaves_nothing(
 def test_a_sample_stands_for_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = [f"corpus.files=['{write_corpus(tmp_path)}']", "train.epochs=3"]
     whole = planned(tmp_path, *given)
-    monkeypatch.setattr(job, "SAMPLED", 3000)
+    monkeypatch.setattr(sampling, "SAMPLED", 3000)
     part = planned(tmp_path, *given)
     assert part.characters == pytest.approx(whole.characters, rel=0.05)
     steps = [one.paces["pretraining"].steps for one in (part, whole)]
@@ -59,10 +61,45 @@ def test_a_sample_stands_for_the_whole(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_what_grows_is_drawn_out_and_what_does_not_is_kept() -> None:
-    line = job.Line(few=100, many=400, size=4000)
+    line = sampling.Line(few=100, many=400, size=4000)
     assert line.through(2.0, 5.0) == pytest.approx(5 + 3 * 12)
     assert line.through(5.0, 5.0) == 5.0
     assert line.through(6.0, 5.0) == 5.0
+    alike = sampling.Line(few=390, many=400, size=4000)
+    assert alike.through(4.9, 5.0) == 50.0
+
+
+@pytest.mark.parametrize("count", [4, 8])
+def test_few_long_documents_can_be_planned(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "SAMPLED", 3000)
+    words = write_corpus(tmp_path).read_text().split("\n")
+    rows = [{"text": " ".join(words[number::count])} for number in range(count)]
+    path = tmp_path / "long.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = planned(tmp_path, f"corpus.files=['{path}']")
+    assert found.characters == pytest.approx(len(" ".join(words)), rel=0.05)
+
+
+def test_the_encoding_of_the_recipe_is_that_of_the_plan(tmp_path: Path) -> None:
+    path = tmp_path / "chinese.txt"
+    path.write_bytes(
+        "\n".join(f"他在第{n}天去了北京，第二天又回到了上海。" for n in range(200)).encode("gb18030")
+    )
+    found = planned(tmp_path, f"corpus.files=['{path}']", "corpus.encoding=gb18030")
+    assert found.characters == pytest.approx(200 * 21, rel=0.1)
+
+
+def test_batches_larger_than_the_sample_are_measured_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [f"corpus.files=['{write_corpus(tmp_path)}']", "train.batch_tokens=4096", "train.epochs=8"]
+    whole = planned(tmp_path, *given).paces["pretraining"]
+    monkeypatch.setattr(sampling, "SAMPLED", 2000)
+    part = planned(tmp_path, *given).paces["pretraining"]
+    assert part.tokens == pytest.approx(whole.tokens, rel=0.3)
+    assert part.steps == pytest.approx(whole.steps, rel=0.4)
 
 
 def test_a_budget_in_minutes_is_what_training_takes(tmp_path: Path) -> None:

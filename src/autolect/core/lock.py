@@ -25,12 +25,8 @@ def lock(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         stream = (folder / LOCK).open("a+", encoding="utf-8")
     with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(
-                f"{_holder(stream)} is writing here", where=str(folder), fix="wait for it, or use --out"
-            ) from None
+        if holder := _holder(stream):
+            raise UserError(f"{holder} is writing here", where=str(folder), fix="wait for it, or use --out")
         stream.truncate(0)
         stream.write(f"process {os.getpid()} on {socket.gethostname()}")
         stream.flush()
@@ -41,8 +37,11 @@ def lock(folder: Path) -> Iterator[None]:
 
 
 def _holder(stream: TextIO) -> str:
-    """Who holds a lock; it writes its name a moment after it has it."""
+    """Take the lock, or say who has it: a name follows a moment after the lock; "" where it is ours."""
     for _ in range(NAMING):
+        with contextlib.suppress(OSError):
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return ""
         stream.seek(0)
         if named := stream.read().strip():
             return named

@@ -176,30 +176,31 @@ def _column(parts: dict[str, _Labelled]) -> str:
     )
 
 
-def sample(paths: Sequence[Path], column: str) -> tuple[list[str], float]:
+def sample(
+    paths: Sequence[Path], column: str, *, encoding: str = "utf-8", document: readers.DocumentUnit = "auto"
+) -> tuple[list[str], float]:
     """Texts to judge by, and the bytes of file that one character stands for."""
     texts: list[str] = []
     step = max(1, len(paths) // _SAMPLE_FILES)
     chosen = paths[::step][:_SAMPLE_FILES]
     for path in chosen:
         left = SAMPLE_CHARACTERS // len(chosen)
-        documents = readers.read(path, column=column)
-        for document in documents:
-            texts.append(document.text[:left])
-            left -= len(document.text)
+        for one in readers.read(path, column=column, encoding=encoding, document=document):
+            texts.append(one.text[:left])
+            left -= len(one.text)
             if left <= 0:
                 break
     if not texts:
         raise UserError("there is no text in it", where=str(paths[0]), fix="name files with text")
     joined = "".join(texts)
-    return texts, max(1.0, len(joined.encode("utf-8")) / len(joined))
+    return texts, max(1.0, len(joined.encode(encoding, "replace")) / len(joined))
 
 
-def characters(path: Path, column: str, ratio: float) -> float:
+def characters(path: Path, column: str, ratio: float, *, encoding: str = "utf-8") -> float:
     """Characters of text in a file: counted where tags and columns stand beside it, else told by its size."""
     size = path.stat().st_size
     if tables.suffix(path) in (*_TAGGED, *_TABLES) and size <= _LARGEST_LOOK:
-        return sum(len(document.text) for document in readers.read(path, column=column))
+        return sum(len(one.text) for one in readers.read(path, column=column, encoding=encoding))
     packed = path.suffix.lower() in (".gz", ".zst", ".parquet")
     return size * (_PACKED_RATIO if packed else 1) / ratio
 

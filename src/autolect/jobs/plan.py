@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import shutil
 import tempfile
@@ -11,30 +12,35 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autolect.core import files
 from autolect.core.device import choose
 from autolect.core.errors import UserError
+from autolect.core.goal import Goal, Tensors
 from autolect.core.progress import Progress, Silent
 from autolect.core.recipe import CorpusConfig, Recipe, changed
+from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.evaluate import evaluate
 from autolect.jobs.finetune import read_data, task_goal
-from autolect.jobs.init import characters, sample
 from autolect.jobs.pretrain import MOST_MEASURED, MOST_TESTED, Pretraining
 from autolect.jobs.run import STAGES, walk
+from autolect.jobs.sampling import LEAST_TEXTS, Line, taken
 from autolect.jobs.search import finetune
 from autolect.jobs.stages import Run
-from autolect.text import readers
 from autolect.text.tokenizer_training import SAMPLE as LEARNED
 from autolect.train.loop import Pace, pace
+from autolect.vectors.learners.counts import DENSE
 
-SAMPLED = 1_000_000
-"""Characters of the corpus that walk the way; all of it where there are fewer."""
 SMALLER = 4
 """A second sample is so many times smaller: the two tell what grows with the text, and what does not."""
-MOST_FILES = 200
-"""Of more files, so many spread through them are sampled."""
+BATCHES = 64
+"""The sample is repeated until it fills so many batches, as most batches of a large corpus are full."""
 FEW = {"steps": 4, "evaluations": 1}
 """What the sample trains: enough to write a bundle. The speed is measured apart."""
+GROWING = (".parquet", ".npy", ".ids", ".marks")
+"""Endings of the files that grow with the text."""
 CHECKPOINTS = 3
 """So many stand on the disk while a new one is written."""
 WEIGHT_BYTES = 16
@@ -61,6 +67,8 @@ MACHINES = {
 }
 REACHED = 0.3
 """Share of the sheet's rate that training is taken to reach elsewhere: an estimate, measured nowhere."""
+OPERATIONS = 6
+"""Of each weight for each token, there and back (Kaplan 2020, arXiv:2001.08361)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +96,8 @@ class Plan:
     paces: Mapping[str, Pace]
     """pretraining and fine-tuning -> how fast they go."""
     elsewhere: Mapping[str, float]
-    """Machine -> seconds of as many updates of pretraining there, an estimate."""
+    """Machine -> seconds of as many updates of pretraining there, an estimate; none for LSTM and GRU, which
+    wait for themselves."""
 
     @property
     def seconds(self) -> float:
@@ -129,33 +138,22 @@ def plan(recipe: Recipe, *, folder: Path, progress: Progress) -> Plan:
         return _Planned(recipe, recipe.corpus, Path(place), progress).plan(folder)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """The sizes of two samples and of the whole, in characters."""
-
-    few: float
-    many: float
-    size: float
-
-    def through(self, few: float, many: float) -> float:
-        """Seconds of the whole, on the straight line through those of the samples; never less than theirs."""
-        slope = max(0.0, many - few) / max(1.0, self.many - self.few)
-        return many + slope * max(0.0, self.size - self.many)
-
-
 class _Planned:
     """Two samples of a corpus, walked."""
 
     def __init__(self, recipe: Recipe, corpus: CorpusConfig, place: Path, progress: Progress) -> None:
         self.recipe, self.place, self.progress = recipe, place, progress
-        texts, self.total = _taken(corpus)
+        # Labels first, as in a run: a bad line is heard of now.
+        self.data = None if recipe.task is None else read_data(recipe, Silent())
+        texts, self.total = taken(corpus)
         progress.say(f"plan: about {self.total / 1e6:.1f} million characters; a sample of them walks the way")
-        fewer = texts[::SMALLER]
-        self.sizes = [sum(len(text["text"]) for text in some) for some in (fewer, texts)]
-        self.share = max(1.0, self.total / max(1, self.sizes[1]))
-        self.line = Line(few=self.sizes[0], many=self.sizes[1], size=self.total)
-        self.smaller = self._walked("smaller", fewer, until="vectors")
+        fewer = texts[::SMALLER] if len(texts) >= SMALLER * LEAST_TEXTS else []
+        few, many = (float(sum(len(text["text"]) for text in some)) for some in (fewer, texts))
+        self.share = max(1.0, self.total / max(1.0, many))
+        self.line = Line(few=few, many=many, size=self.total)
+        # The larger one first: what is imported once is not counted twice.
         self.run = self._walked("larger", texts, until="pretrained")
+        self.smaller = self._walked("smaller", fewer, until="vectors") if fewer else self.run
 
     def plan(self, folder: Path) -> Plan:
         """Measure the speed of training, and scale all of it to the whole corpus."""
@@ -166,8 +164,7 @@ class _Planned:
         device = choose(self.recipe.train.dtype)
         paces = {"pretraining": self._pace(training)}
         seconds["pretrained"] = self._pretrained(training, paces["pretraining"])
-        if self.recipe.task is not None:
-            data = read_data(self.recipe, Silent())
+        if self.recipe.task is not None and (data := self.data) is not None:
             goal = task_goal(self.recipe, places["pretrained"], data)
             paces["fine-tuning"] = one = pace(
                 goal, self.recipe.finetune, seed=self.recipe.seed, device=device
@@ -177,26 +174,42 @@ class _Planned:
             # Test stays closed: valid stands in for it.
             closed = replace(data, parts=replace(data.parts, test=data.parts.valid))
             evaluate(run, finetune(run, places["pretrained"], closed), closed)
-            seconds["evaluation"] = run.seconds["evaluation"]
-        growing = {"corpus": self.share, "tokens": self.share}
+            rate = files.read_json(places["evaluation"] / EVALUATION)["test_texts_a_second"]
+            more = len(data.parts.test) - len(data.parts.valid)
+            seconds["evaluation"] = max(1.0, run.seconds["evaluation"] + more / rate)
         parts = tuple(
-            Part(name=name, seconds=seconds[name], disk=_size(places[name]) * growing.get(name, 1.0))
+            Part(name=name, seconds=seconds[name], disk=_size(places[name], self.share))
             for name in STAGES
             if name in seconds
         )
         weights = training.model.num_parameters()
+        wanted = self.recipe.tokenizer.vocab_size
+        if self.share > 1 and len(training.tokenizer) < wanted and not self.recipe.start:
+            self.progress.say(
+                f"plan: the sample gives {len(training.tokenizer):,} of {wanted:,} tokens,"
+                " so that training may take more time and memory than this says"
+            )
         return Plan(
             parts=parts,
             characters=self.total,
-            # Kilobytes on Linux; what a run holds at once does not grow with the text, but for its vectors.
-            memory=1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            # Kilobytes on Linux. With more text more words decide the dimensions of vectors from counts.
+            memory=1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + self._denser(),
             disk=sum(part.disk for part in parts) + CHECKPOINTS * WEIGHT_BYTES * weights,
             free=shutil.disk_usage(_existing(folder)).free,
             paces=paces,
             elsewhere={
-                name: _seconds(machine, paces["pretraining"], weights) for name, machine in MACHINES.items()
+                name: _seconds(machine, paces["pretraining"], weights)
+                for name, machine in MACHINES.items()
+                if not {"lstm", "gru"} & set(_kinds(self.recipe))
             },
         )
+
+    def _denser(self) -> float:
+        """Bytes of the dense matrix of frequent words beyond those of the sample."""
+        if self.share == 1 or getattr(self.recipe.vectors, "kind", "") != "counts":
+            return 0.0
+        words: int = files.read_json(self.run.places["vectors"] / "vectors.json")["words"]["keys"]
+        return 4.0 * (DENSE**2 - min(words, DENSE) ** 2)
 
     def _walked(self, name: str, texts: list[dict[str, str]], *, until: str) -> Run:
         """Walk some texts up to a stage."""
@@ -217,23 +230,23 @@ class _Planned:
         if stage != "tokens":
             return self.line.through(few, many)
         learning = [_learning(run) for run in (self.smaller, self.run)]
-        learned = replace(self.line, size=min(self.total, max(LEARNED, self.sizes[1])))
+        learned = replace(self.line, size=min(self.total, max(LEARNED, self.line.many)))
         return learned.through(*learning) + self.line.through(few - learning[0], many - learning[1])
 
     def _pace(self, training: Pretraining) -> Pace:
         """How fast pretraining goes, with the steps and looks of the whole corpus."""
-        config = self.recipe.train
-        one = pace(training.goal, config, seed=self.recipe.seed, device=choose(config.dtype))
-        look = (
-            one.look
-            * self._capped("valid", MOST_MEASURED, training)
-            / self._held("valid", MOST_MEASURED, training)
-        )
+        config, goal = self.recipe.train, training.goal
+        held = float(goal.lengths.sum())
+        times = max(1, math.ceil(min(self.share, BATCHES * config.batch_tokens / held)))
+        one = pace(_Repeated(goal, times), config, seed=self.recipe.seed, device=choose(config.dtype))
+        capped, sampled = (of("valid", MOST_MEASURED, training) for of in (self._capped, self._held))
+        look = one.look * capped / sampled
         if config.minutes is not None:
             return replace(
                 one, look=look, steps=max(1, int((config.minutes * 60 - one.looks * look) / one.step))
             )
-        return replace(one, look=look, steps=round(one.steps * (self.share if config.epochs else 1.0)))
+        steps = round(one.steps * (self.share / times if config.epochs else 1.0))
+        return replace(one, look=look, steps=steps, looks=min(one.looks, steps))
 
     def _pretrained(self, training: Pretraining, one: Pace) -> float:
         """Seconds of the stage: its loop, and what is built and measured around it, as in the sample."""
@@ -252,35 +265,25 @@ class _Planned:
         return max(1.0, min(most, self.share * float(training.splits[name].lengths.sum())))
 
 
+class _Repeated:
+    """A goal whose rows come several times, so that batches are as full as with more text."""
+
+    def __init__(self, goal: Goal, times: int) -> None:
+        self.network, self.where, self.loss, self.measure = goal.network, goal.where, goal.loss, goal.measure
+        self.lengths, self._goal = np.tile(goal.lengths, times), goal
+
+    def collate(
+        self, rows: NDArray[np.int64], length: int, draw: np.random.Generator, *, done: float
+    ) -> Tensors:
+        """The rows that these repeat."""
+        return self._goal.collate(rows % len(self._goal.lengths), length, draw, done=done)
+
+
 _LOOKS = {"valid": MOST_MEASURED, "test": MOST_TESTED}
 
 
-def _taken(corpus: CorpusConfig) -> tuple[list[dict[str, str]], float]:
-    """Documents from the beginnings of the files, and the characters that all files hold, about."""
-    paths = readers.expand(corpus.files)
-    every = max(1, len(paths) // MOST_FILES)
-    chosen, _, ratio = paths[::every], *sample(paths, corpus.column)
-    sizes = {path: characters(path, corpus.column, ratio) for path in paths}
-    share = min(1.0, SAMPLED / max(1.0, sum(sizes[path] for path in chosen)))
-    texts: list[dict[str, str]] = []
-    whole, exact = True, 0
-    for path in chosen:
-        taken = 0
-        documents = readers.read(
-            path,
-            column=corpus.column,
-            encoding=corpus.encoding,
-            document=corpus.document,
-            style=corpus.style,
-        )
-        for document in documents:
-            if taken > share * sizes[path] and share < 1:
-                whole = False
-                break
-            texts.append({"text": document.text, "style": document.style})
-            taken += len(document.text)
-        exact += taken
-    return texts, float(exact) if whole and every == 1 else sum(sizes.values())
+def _kinds(recipe: Recipe) -> list[str]:
+    return [getattr(part, "kind", "") for part in (recipe.encoder, recipe.decoder)]
 
 
 def _learning(run: Run) -> float:
@@ -288,8 +291,10 @@ def _learning(run: Run) -> float:
     return float(files.read_manifest(run.places["tokens"]).facts.get("learning_seconds", 0.0))
 
 
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def _size(folder: Path, share: float) -> float:
+    """Bytes of a folder, those files that grow with the text being so many times as large."""
+    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    return sum(size * (share if path.suffix in GROWING else 1.0) for path, size in sizes.items())
 
 
 def _existing(folder: Path) -> Path:
@@ -300,6 +305,7 @@ def _existing(folder: Path) -> Path:
 
 def _seconds(machine: Machine, one: Pace, weights: int) -> float:
     """Updates as many as planned: their products, and the float32 gradients that go there and back."""
-    products = one.flops / (machine.devices * machine.tflops * 1e12 * REACHED)
+    operations = OPERATIONS * weights * one.tokens
+    products = operations / (machine.devices * machine.tflops * 1e12 * REACHED)
     round_ = 2 * 4 * weights / (machine.gigabytes * 1e9) if machine.devices > 1 else 0.0
     return one.steps * (products + round_)

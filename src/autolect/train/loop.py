@@ -124,8 +124,6 @@ class Pace:
     """Tokens of one update."""
     parts: Mapping[str, float]
     """Part of an update (data, forward, backward, update) -> its share of the seconds."""
-    flops: float
-    """Floating-point operations of the matrix products of one update."""
 
     @property
     def seconds(self) -> float:
@@ -135,15 +133,10 @@ class Pace:
 
 def pace(goal: Goal, config: TrainConfig, *, seed: int, device: Device) -> Pace:
     """Take a few steps and look once; the network is afterwards what it was."""
-    from torch.utils.flop_counter import FlopCounterMode
-
     batches = Batches(goal.lengths, batch_tokens=config.batch_tokens, seed=seed)
     loop = _Loop(goal, config, seed=seed, device=device, batches=batches, progress=Silent(), what="plan")
     step = loop.seconds_a_step()
     spent = dict(loop.spent)
-    with FlopCounterMode(display=False) as counter:
-        loop.gradients(0)
-    loop.optimizer.zero_grad(set_to_none=True)
     started = time.monotonic()
     goal.measure(device)
     look = time.monotonic() - started
@@ -155,7 +148,6 @@ def pace(goal: Goal, config: TrainConfig, *, seed: int, device: Device) -> Pace:
         looks=min(looks, steps),
         tokens=float(batches.lengths.sum()) / batches.num_batches,
         parts={name: value / sum(spent.values()) for name, value in spent.items()},
-        flops=float(counter.get_total_flops()),
     )
 
 
@@ -260,7 +252,7 @@ class _Loop:
         """One update; a step without a finite loss or gradient changes nothing and is counted."""
         state, network = self.state, self.goal.network
         network.train()
-        loss = self.gradients(state.step)
+        loss = self._backward(state.step)
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
         rate = rate_at(state.step, steps=state.steps, peak=self.config.rate, warmup=self.config.warmup)
         for group in self.optimizer.param_groups:
@@ -313,7 +305,7 @@ class _Loop:
         facts["state"] = dataclasses.asdict(self.state)
         saver.save(self.goal.network, self.optimizer, best=best, facts=facts)
 
-    def gradients(self, step: int) -> Loss:
+    def _backward(self, step: int) -> Loss:
         """Gradients of the mean loss of a step's batch; all randomness follows from (seed, step)."""
         batch = self.batches.at(step)
         draw = np.random.default_rng([self.seed, 2, step])
@@ -362,11 +354,11 @@ class _Loop:
         """The mean over batches spread through the first epoch; what these steps learned is forgotten."""
         network, weights = self.goal.network, self.weights()
         network.train()
-        self.gradients(0)
+        self._backward(0)
         self.spent.clear()
         started = time.monotonic()
         for place in np.linspace(0, self.batches.num_batches - 1, MEASURED_STEPS).astype(int):
-            self.gradients(int(place))
+            self._backward(int(place))
             with self._clock("update"):
                 torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
                 self.optimizer.step()

@@ -156,7 +156,9 @@ def _decomposed(matrix: Any, width: int, *, seed: int) -> tuple[NDArray[np.float
     basis, _ = np.linalg.qr(block @ basis)
     _, values, right = np.linalg.svd((block.T @ basis).T, full_matrices=False)
     right, values = right[:width], values[:width]
-    left = matrix @ (right.T / np.maximum(values, 1e-12))
+    # A dimension that the frequent words do not fill has no meaning for the others.
+    filled = values > 1e-6 * values[0]
+    left = matrix @ (right.T * np.where(filled, 1 / np.where(filled, values, 1.0), 0.0))
     signs = np.where(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])] < 0, -1, 1)
     return (left * signs).astype(np.float32), values.astype(np.float32)
 
