@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,6 +46,12 @@ def fast_bfloat16(place: torch.device) -> bool:
     if place.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool({"avx512_bf16", "amx_bf16"} & processor_flags())
+
+
+@functools.cache
+def recurrent_bfloat16() -> bool:
+    """Whether the processor has a kernel for an LSTM in bfloat16: oneDNN has none before AVX-512."""
+    return bool({"avx512bw", "amx_bf16"} & processor_flags())
 
 
 def processor_flags() -> frozenset[str]:

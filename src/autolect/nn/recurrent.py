@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autolect.core.config import Section
+from autolect.core.device import recurrent_bfloat16
 from autolect.nn.attention import Attention, Keys, keep_bias
 from autolect.nn.norm import make_norm
 
@@ -77,19 +78,27 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, keep: Tensor) -> Tensor:
         """x, keep -> (B,T,D)."""
         seen = self.norm(x)
-        states = self.ahead(seen)[0]
+        states = _run(self.ahead, seen)[0]
         if self.back is not None:
             order = mirror(keep)[..., None]
             turned = torch.gather(seen, 1, order.expand_as(seen))
-            back = self.back(turned)[0]
+            back = _run(self.back, turned)[0]
             states = torch.cat([states, torch.gather(back, 1, order.expand_as(back))], dim=-1)
         longer: Tensor = x + F.dropout(self.output(states), self.dropout, self.training)
         return longer
 
     def step(self, x: Tensor, hidden: Any) -> tuple[Tensor, Any]:
         """One more token (B,1,D) after ``hidden``."""
-        states, hidden = self.ahead(self.norm(x), hidden)
+        states, hidden = _run(self.ahead, self.norm(x), hidden)
         return x + self.output(states), hidden
+
+
+def _run(cell: nn.RNNBase, x: Tensor, hidden: Any = None) -> Any:
+    """A cell over x (B,T,D) in the format that is asked for, or in float32 where that has no kernel."""
+    if x.device.type == "cpu" and torch.is_autocast_enabled("cpu") and not recurrent_bfloat16():
+        with torch.autocast("cpu", enabled=False):
+            return cell(x.float(), hidden)
+    return cell(x, hidden)
 
 
 class Stack(nn.Module):
