@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 # Two workers with one thread each: more threads than cores make the suite slower and figures differ.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-.PHONY: help install demo test faults mutants saving bench bench-setup lint docs
+.PHONY: help install demo test faults mutants saving bench bench-gpu bench-setup lint docs
 
 help:  ## show the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/'
@@ -47,13 +47,18 @@ bench-setup: install  ## make build/peers, the environment of those that bench m
 	test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
 	build/peers/bin/python -m pip install --quiet $(PEERS)
 
-BENCHES ?= training prepare vectors growth
+BENCHES ?= training autoencoder finetuning inference prepare vectors growth time_to_loss
 
 bench: install  ## measure speed beside peers, and write docs/benchmarks.md; BENCHES says which
 	mkdir -p build
 	cp bench/benchmarks.md build/benchmarks.md
 	for one in $(BENCHES); do $(BIN)/python bench/$$one.py | tee -a build/benchmarks.md; echo >> build/benchmarks.md; done
 	mv build/benchmarks.md docs/benchmarks.md
+
+bench-gpu: install  ## the same for training on a GPU, in docs/benchmarks-gpu.md
+	mkdir -p build
+	$(BIN)/python bench/training.py masked-768 causal-768 | tee build/benchmarks-gpu.md
+	mv build/benchmarks-gpu.md docs/benchmarks-gpu.md
 
 lint: install  ## check style, types and the direction of imports
 	$(BIN)/ruff check .

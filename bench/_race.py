@@ -62,6 +62,8 @@ def main(benches: Mapping[str, Bench]) -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each side, after one to warm up")
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if unknown := sorted(set(given.names) - set(benches)):
+        parser.error(f"{', '.join(unknown)}: not among {', '.join(benches)} on this machine")
     if given.side:
         name, folder = given.side
         (bench,) = (benches[one] for one in given.names)
@@ -192,7 +194,16 @@ def processor() -> str:
     return f"{len(os.sched_getaffinity(0))} cores of {model} ({', '.join(shown)})"
 
 
+def cuda() -> bool:
+    """Whether there is a GPU that both sides train on."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16; without, it takes many times as long as float32."""
+    """Whether matrices are multiplied in bfloat16; without, it takes many times as long as float32."""
+    if cuda():
+        return True
     flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     return "avx512_bf16" in flags or "amx_bf16" in flags

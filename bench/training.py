@@ -1,6 +1,7 @@
 """Steps of training beside peers of the same shape: BERT and GPT-2 of transformers, a plain PyTorch LSTM.
 
 make bench-setup; python bench/training.py [masked] [causal] [lstm]
+make bench-gpu                                                                on a machine with CUDA
 
 All sides of a bench take the same batches and do forward, backward, clipping and AdamW. For BERT and GPT-2,
 equal weights give equal losses (tests/nn/test_transformers.py). Peers run at each setting that the processor
@@ -17,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _race import Bench, Round, Side, bfloat16, main
+from _race import Bench, Round, Side, bfloat16, cuda, main
 
-BATCHES, HIDDEN, STEPS = 8, 0.15, 2
-"""Batches that are made, share of tokens that is hidden, steps a round."""
+BATCHES, HIDDEN = 8, 0.15
+"""Batches that are made, share of tokens that is hidden."""
 PAD, MASK, FIRST, NO_TARGET = 0, 4, 5, -100
 RATE = 1e-4
 
@@ -38,6 +39,9 @@ class Question:
     width: int
     layers: int
     masked: bool
+    heads: int = 4
+    steps: int = 2
+    """Steps a round."""
     encoders: dict[str, dict[str, Any]]
     """Ours by name: settings of the encoder; the first one is measured against the peers."""
     peer: Callable[[Question], tuple[Any, Callable[[Any, Batch], Any]]]
@@ -57,16 +61,17 @@ class Question:
         import torch
 
         from autolect.core import recipe, registry
-        from autolect.core.device import Device, set_threads
+        from autolect.core.device import choose, set_threads
         from autolect.core.recipe import TrainConfig
         from autolect.nn.model import Model, architecture_for
         from autolect.train.optim import make_optimizer
 
         set_threads()
+        device = choose()
         kind = "masked" if self.masked else "causal"
         table = {
             "corpus": {"files": ["x"]},
-            "encoder": {"width": self.width, "layers": self.layers, **encoder},
+            "encoder": {"width": self.width, "layers": self.layers, **self._heads(encoder), **encoder},
             "decoder": {"kind": "none"},
             "objective": {"kind": kind},
         }
@@ -80,31 +85,37 @@ class Question:
             found = objective.loss(network, {**batch, "keep": keep})
             return found.total / found.targets
 
+        network.to(device.place)
         optimizer = make_optimizer(network, TrainConfig(steps=1, rate=RATE))
-        dtype = torch.bfloat16 if bfloat16() else torch.float32
-        return self._stepping(network, loss, optimizer, folder, Device(torch.device("cpu"), dtype).computing)
+        return self._stepping(network, loss, optimizer, folder, device.computing)
 
     def theirs(self, folder: Path, *, narrow: bool, compiled: bool) -> Round:
         """The peer's step, at its best flags: fused AdamW, SDPA, and what is asked for."""
         import torch
 
         torch.manual_seed(0)
+        place = "cuda" if torch.cuda.is_available() else "cpu"
         network, loss_of = self.peer(self)
+        network.to(place)
         optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, betas=(0.9, 0.98), fused=True)
         called = torch.compile(network) if compiled else network
 
         def loss(_network: Any, batch: Batch) -> Any:
             return loss_of(called, batch)
 
-        computing = functools.partial(torch.autocast, "cpu", torch.bfloat16, enabled=narrow)
+        computing = functools.partial(torch.autocast, place, torch.bfloat16, enabled=narrow)
         return self._stepping(network, loss, optimizer, folder, computing)
+
+    def _heads(self, encoder: dict[str, Any]) -> dict[str, Any]:
+        return {} if encoder.get("kind", "transformer") != "transformer" else {"heads": self.heads}
 
     def _stepping(self, network: Any, loss_of: Any, optimizer: Any, folder: Path, computing: Any) -> Round:
         import torch
 
         made = np.load(folder / "batches.npz")
+        where = next(network.parameters()).device
         given = [
-            {name: torch.from_numpy(made[name][number]) for name in ("tokens", "targets")}
+            {name: torch.from_numpy(made[name][number]).to(where) for name in ("tokens", "targets")}
             for number in range(BATCHES)
         ]
         network.train()
@@ -113,7 +124,7 @@ class Question:
 
         def work() -> dict[str, Any]:
             nonlocal place
-            for _ in range(STEPS):
+            for _ in range(self.steps):
                 with computing():
                     loss = loss_of(network, given[place % len(given)])
                 loss.backward()
@@ -121,8 +132,11 @@ class Question:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
                 place += 1
-            work = STEPS * self.rows * self.length
-            return {"work": work, "loss": loss.item(), "M parameters": round(parameters, 2)}
+            return {
+                "work": self.steps * self.rows * self.length,
+                "loss": loss.item(),
+                "M parameters": round(parameters, 2),
+            }
 
         return work
 
@@ -149,7 +163,7 @@ def bert(question: Question) -> tuple[Any, Any]:
         vocab_size=question.vocabulary,
         hidden_size=question.width,
         num_hidden_layers=question.layers,
-        num_attention_heads=4,
+        num_attention_heads=question.heads,
         intermediate_size=4 * question.width,
         layer_norm_eps=1e-5,
     )
@@ -164,7 +178,7 @@ def gpt2(question: Question) -> tuple[Any, Any]:
         vocab_size=question.vocabulary,
         n_embd=question.width,
         n_layer=question.layers,
-        n_head=4,
+        n_head=question.heads,
         n_positions=1024,
         use_cache=False,
     )
@@ -198,6 +212,16 @@ def plain_lstm(question: Question) -> tuple[Any, Any]:
 
 
 SMALL: dict[str, Any] = {"width": 256, "vocabulary": 16_384}
+LARGE: dict[str, Any] = {
+    "width": 768,
+    "vocabulary": 16_384,
+    "layers": 12,
+    "heads": 12,
+    "rows": 64,
+    "length": 512,
+}
+"""For a GPU."""
+LARGE |= {"steps": 8}
 QUESTIONS = {
     "masked": Question(
         claim="Training a masked language model beside transformers' BertForMaskedLM.",
@@ -230,6 +254,23 @@ QUESTIONS = {
         **SMALL,
     ),
 }
+QUESTIONS_GPU = {  # measured nowhere yet
+    "masked-768": Question(
+        claim="Training a masked language model of BERT-base's shape beside transformers' BertForMaskedLM.",
+        masked=True,
+        encoders={"bert": {"shape": "bert"}, "modern": {"shape": "modern"}},
+        peer=bert,
+        **LARGE,
+    ),
+    "causal-768": Question(
+        claim="Training a causal language model of GPT-2's shape beside transformers' GPT2LMHeadModel.",
+        masked=False,
+        encoders={"gpt2": {"shape": "gpt2"}, "modern": {"shape": "modern"}},
+        peer=gpt2,
+        **LARGE,
+    ),
+}
 
 if __name__ == "__main__":
+    QUESTIONS |= QUESTIONS_GPU if cuda() else {}
     sys.exit(main({name: one.bench(compiles=name != "lstm") for name, one in QUESTIONS.items()}))

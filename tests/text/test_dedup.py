@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import random
 
-import numpy as np
 import pytest
 
 from autolect.text import dedup
@@ -23,43 +22,38 @@ def near() -> Deduplicator:
 
 def test_case_and_blanks_make_no_difference() -> None:
     seen = Deduplicator("exact")
-    assert [seen.check(text) for text in ("One  two\n", " one TWO", "one two three")] == [
-        "new",
-        "exact",
-        "new",
-    ]
+    assert seen.check(["One  two\n", " one TWO", "one two three"]) == ["new", "exact", "new"]
 
 
 def test_none_finds_nothing() -> None:
     seen = Deduplicator("none")
-    assert [seen.check("same") for _ in range(3)] == ["new"] * 3
+    assert seen.check(["same"] * 3) == ["new"] * 3
 
 
 def test_exact_does_not_look_for_near_ones() -> None:
     text = " ".join(words(random.Random(0), 200))
     seen = Deduplicator("exact")
-    assert [seen.check(text), seen.check(text + " more")] == ["new", "new"]
+    assert seen.check([text, text + " more"]) == ["new", "new"]
 
 
 def test_a_changed_word_is_near_and_an_exact_copy_is_exact() -> None:
     base = words(random.Random(0), 200)
     seen = near()
-    assert seen.check(" ".join(base)) == "new"
-    base[100] = "changed"
-    assert seen.check(" ".join(base)) == "near"
-    assert seen.check(" ".join(base)) == "exact"
+    changed = [*base[:100], "changed", *base[101:]]
+    assert seen.check([" ".join(base)]) == ["new"]
+    assert seen.check([" ".join(changed)] * 2) == ["near", "exact"]
 
 
 def test_chinese_is_compared_by_characters() -> None:
     text = chinese(random.Random(0), 400)
     seen = near()
-    assert [seen.check(text), seen.check(text[:200] + "改" + text[201:])] == ["new", "near"]
-    assert seen.check(chinese(random.Random(1), 400)) == "new"
+    assert seen.check([text, text[:200] + "改" + text[201:]]) == ["new", "near"]
+    assert seen.check([chinese(random.Random(1), 400)]) == ["new"]
 
 
 def test_short_texts_are_only_compared_exactly() -> None:
     seen = near()
-    assert [seen.check("a" * 48), seen.check("a" * 49), seen.check("a" * 48)] == ["new", "new", "exact"]
+    assert seen.check(["a" * 48, "a" * 49, "a" * 48]) == ["new", "new", "exact"]
 
 
 def shared(rng: random.Random, share: float) -> tuple[str, str]:
@@ -77,8 +71,8 @@ def test_pairs_are_near_from_the_threshold_on(share: float, low: float, high: fl
     rng = random.Random(7)
     seen = near()
     pairs = [shared(rng, share) for _ in range(150)]
-    assert all(seen.check(one) == "new" for one, _ in pairs)
-    found = sum(seen.check(other) == "near" for _, other in pairs) / len(pairs)
+    assert set(seen.check([one for one, _ in pairs])) == {"new"}
+    found = seen.check([other for _, other in pairs]).count("near") / len(pairs)
     assert low <= found <= high
 
 
@@ -86,9 +80,9 @@ def test_nothing_is_forgotten_when_the_table_grows() -> None:
     rng = random.Random(3)
     texts = [chinese(rng, 120) for _ in range(1500)]
     seen = near()
-    assert all(seen.check(text) == "new" for text in texts)
+    assert set(seen.check(texts)) == {"new"}
     changed = [text[:-1] + "改" for text in texts]
-    assert sum(seen.check(text) == "near" for text in changed) > 0.97 * len(texts)
+    assert seen.check(changed).count("near") > 0.97 * len(texts)
 
 
 def test_long_texts_are_compared_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,27 +90,31 @@ def test_long_texts_are_compared_across_blocks(monkeypatch: pytest.MonkeyPatch) 
     rng = random.Random(5)
     text = chinese(rng, 5000)
     seen = near()
-    assert [seen.check(text), seen.check(text + chinese(rng, 50)), seen.check(text[:2000])] == [
-        "new",
-        "near",
-        "new",
-    ]
+    assert seen.check([text, text + chinese(rng, 50), text[:2000]]) == ["new", "near", "new"]
 
 
-def test_the_same_stream_gives_the_same_verdicts() -> None:
+def test_verdicts_do_not_depend_on_what_is_checked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dedup, "_BLOCK", 2048)
     rng = random.Random(2)
     texts = [part for _ in range(60) for part in shared(rng, 0.85)]
+    texts += [" ".join(words(rng, 40)) for _ in range(60)]
+    texts += [text[:-3] for text in texts[100:140]]
     runs = []
-    for _ in range(2):
+    for size in (1, 7, len(texts)):
         seen = near()
-        runs.append([seen.check(text) for text in texts])
-    assert runs[0] == runs[1]
+        runs.append([one for at in range(0, len(texts), size) for one in seen.check(texts[at : at + size])])
+    assert runs[0] == runs[1] == runs[2]
+    assert {"new", "near"} == set(runs[0])
 
 
-def test_equal_pieces_hash_alike_wherever_they_stand() -> None:
-    hashes = dedup._Shingles()._hashes("abcde-x-abcde", in_words=False)
-    assert hashes[0] == hashes[8]
-    assert len(np.unique(hashes)) == len(hashes) - 1
+@pytest.mark.parametrize(("in_words", "sizes"), [(True, [5, 2]), (False, [9, 3])])
+def test_equal_pieces_hash_alike_wherever_they_stand(in_words: bool, sizes: list[int]) -> None:
+    piece = "one two six" if in_words else "abcde"
+    texts = [f"{piece} x {piece}", f"y {piece}"]
+    hashes, offsets = dedup._Shingles()._hashes(" ".join(texts), [len(text) for text in texts], in_words)
+    first, second = hashes[: offsets[1]], hashes[offsets[1] :]
+    assert first[0] == first[-1] == second[-1]
+    assert [len(first), len(second)] == sizes, "no piece goes from one text into the next"
 
 
 def test_the_description_names_what_verdicts_depend_on() -> None:

@@ -108,8 +108,10 @@ class TrainConfig(Section):
     step stays what it is."""
     length: int = Field(default=128, ge=8, le=8192)
     """T, the longest sequence; longer documents become several sequences, nothing is cropped."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """muon: orthogonal updates for the matrices, AdamW for the rest; fewer steps, and each costs more."""
     rate: float = Field(default=1e-3, gt=0)
-    """Peak learning rate of AdamW."""
+    """Peak learning rate."""
     warmup: Share = 0.05
     """Share of the steps with a rising rate; then it falls to zero along a cosine."""
     weight_decay: float = Field(default=0.01, ge=0)

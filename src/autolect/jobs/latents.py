@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,15 +28,15 @@ class Latents:
 
     def of(self, texts: Sequence[str]) -> Tensor:
         """Latents (N,K) on the processor, without noise."""
-        rows = [row.float().cpu() for row in self._coded(texts, self._model.latent)]
-        return torch.cat(rows) if rows else torch.zeros((0, 0))
+        coded, places = self._coded(texts, self._model.latent)
+        return torch.cat([row.float().cpu() for row in coded])[places] if coded else torch.zeros((0, 0))
 
     def noisy(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Latents (N,K) with the noise of a variational bottleneck, and what each costs in nats (N,)."""
-        coded = list(self._coded(texts, self._model.coded))
+        coded, places = self._coded(texts, self._model.coded)
         return (
-            torch.cat([one.latent.float().cpu() for one in coded]).numpy(),
-            torch.cat([one.nats.float().cpu() for one in coded]).numpy(),
+            torch.cat([one.latent.float().cpu() for one in coded])[places].numpy(),
+            torch.cat([one.nats.float().cpu() for one in coded])[places].numpy(),
         )
 
     @torch.inference_mode()
@@ -49,10 +49,18 @@ class Latents:
         return self._model.encode(tokens, torch.ones_like(tokens, dtype=torch.bool))
 
     @torch.inference_mode()
-    def _coded(self, texts: Sequence[str], code: Callable[[Tensor, Tensor], Any]) -> Iterator[Any]:
-        """What ``code`` makes of the states and the keep of some texts at a time."""
+    def _coded(
+        self, texts: Sequence[str], code: Callable[[Tensor, Tensor], Any]
+    ) -> tuple[list[Any], NDArray[np.int64]]:
+        """What ``code`` makes of the states and the keep of some texts at a time, short ones first.
+
+        Gives it with the place of each text in it.
+        """
         sequences = [one.ids[: self._room] for one in self._reader.read(texts)]
-        for start in range(0, len(sequences), _ROWS):
-            some = sequences[start : start + _ROWS]
+        order = np.argsort([len(ids) for ids in sequences], kind="stable")
+        found = []
+        for start in range(0, len(order), _ROWS):
+            some = [sequences[place] for place in order[start : start + _ROWS]]
             ids = torch.from_numpy(padded(some, 2 + max(map(len, some)))).to(self._device.place)
-            yield code(self._model.encode(ids, ids != PAD), ids != PAD)
+            found.append(code(self._model.encode(ids, ids != PAD), ids != PAD))
+        return found, np.argsort(order)

@@ -24,7 +24,7 @@ from autolect.core.recipe import CorpusConfig, Recipe, changed
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.evaluate import evaluate
 from autolect.jobs.finetune import read_data, task_goal
-from autolect.jobs.pretrain import MOST_MEASURED, MOST_TESTED, Pretraining
+from autolect.jobs.pretrain import MOST_MEASURED, Pretraining, tested
 from autolect.jobs.run import STAGES, walk
 from autolect.jobs.sampling import LEAST_TEXTS, Line, taken
 from autolect.jobs.search import finetune
@@ -251,10 +251,11 @@ class _Planned:
     def _pretrained(self, training: Pretraining, one: Pace) -> float:
         """Seconds of the stage: its loop, and what is built and measured around it, as in the sample."""
         a_token = one.look / self._capped("valid", MOST_MEASURED, training)
-        held = {name: self._held(name, most, training) for name, most in _LOOKS.items()}
+        held = {name: self._held(name, MOST_MEASURED, training) for name in ("valid", "test")}
         few = FEW["steps"] * one.step + 2 * held["valid"] * a_token
+        test = self._capped("test", tested(one.steps * one.tokens), training)
         around = max(0.0, self.run.seconds["pretrained"] - few)
-        return one.seconds + around + (self._capped("test", MOST_TESTED, training) - held["test"]) * a_token
+        return one.seconds + around + (test - held["test"]) * a_token
 
     def _held(self, name: str, most: int, training: Pretraining) -> float:
         """Tokens of a split of the sample that are looked at."""
@@ -277,9 +278,6 @@ class _Repeated:
     ) -> Tensors:
         """The rows that these repeat."""
         return self._goal.collate(rows % len(self._goal.lengths), length, draw, done=done)
-
-
-_LOOKS = {"valid": MOST_MEASURED, "test": MOST_TESTED}
 
 
 def _kinds(recipe: Recipe) -> list[str]:

@@ -27,6 +27,8 @@ from autolect.text.tokenizer import train as train_tokenizer
 DOCUMENTS, SPLIT, FIGURES = "documents.parquet", "split.npy", "corpus.json"
 TOKENS = "tokens.json"
 BATCH = 1000
+AT_ONCE = 1_000_000
+"""Characters of documents that are cleaned and compared at once, but for the last one of them."""
 MOST_STYLES = 1000
 """More different values than this are no kinds of text."""
 ENDLESS = 20_000
@@ -179,11 +181,9 @@ class _Corpus:
             )
 
     def _kept(self) -> Iterator[dict[str, str]]:
-        for document in self._read():
+        for document, text, verdict in self._judged():
             self.counts["read"] += 1
             self.counts["characters_read"] += len(document.text)
-            text = self.cleaner.clean(document.text).text
-            verdict = self.dedup.check(text) if text else "empty"
             if verdict != "new":
                 self.counts[verdict] += 1
                 continue
@@ -199,6 +199,15 @@ class _Corpus:
                 )
             values = {"source": document.source, "where": document.where, "style": document.style}
             yield {"text": text, **values}
+
+    def _judged(self) -> Iterator[tuple[readers.Document, str, str]]:
+        """Each document, its clean text, and whether that is new."""
+        read = self._read()
+        while some := _some(read):
+            texts = [self.cleaner.clean(document.text).text for document in some]
+            verdicts = iter(self.dedup.check([text for text in texts if text]))
+            for document, text in zip(some, texts, strict=True):
+                yield document, text, next(verdicts) if text else "empty"
 
     def _refuse_endless(self) -> None:
         """A text without breaks is one document, of which nothing can be kept from training."""
@@ -233,6 +242,16 @@ class _Corpus:
             },
             "lengths": np.percentile(lengths, [0, 5, 25, 50, 75, 95, 100]).tolist(),
         }
+
+
+def _some(documents: Iterator[readers.Document]) -> list[readers.Document]:
+    """The next few documents: together not much longer than a long one."""
+    some: list[readers.Document] = []
+    size = 0
+    while len(some) < BATCH and size < AT_ONCE and (one := next(documents, None)) is not None:
+        some.append(one)
+        size += len(one.text)
+    return some
 
 
 def _write_tokens(

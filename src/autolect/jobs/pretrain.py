@@ -46,7 +46,9 @@ MEASURED_TOKENS = 8192
 MOST_MEASURED = 65_536
 """Tokens of the valid split that each look measures."""
 MOST_TESTED = 4 * MOST_MEASURED
-"""Tokens of the test split that are measured at the end."""
+"""Tokens of the test split that are measured at the end, after a long training."""
+TESTING = 8
+"""One token of the test split is measured for so many that were trained on."""
 LIKENED, LIKENED_LENGTH = 4096, 64
 """Texts, and tokens of each, from which it is learned how texts differ."""
 UNSTYLED = 0.1
@@ -126,6 +128,11 @@ class PretrainGoal:
     def _score(sums: dict[str, list[float]]) -> Score:
         figures = {name: total / max(1.0, count) for name, (total, count) in sums.items()}
         return Score(value=-figures["loss"], figures=figures)
+
+
+def tested(seen: float) -> int:
+    """Tokens of the test split that are measured after so many were trained on."""
+    return max(MOST_MEASURED, min(MOST_TESTED, int(seen / TESTING)))
 
 
 def pretrain(run: Run, corpus: Path, tokens: Path, vectors: Path | None) -> Path:
@@ -212,7 +219,7 @@ class Pretraining:
         )
         test = None
         if len(self.splits["test"]):
-            test = self.goal.measure_on(self.splits["test"].sample(MOST_TESTED), device)
+            test = self.goal.measure_on(self.splits["test"].sample(tested(outcome.tokens)), device)
         weights.save(self.model.state_dict(), folder / bundle.WEIGHTS)
         self.tokenizer.save(folder)
         if self.vectors is not None:

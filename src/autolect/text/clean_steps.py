@@ -81,24 +81,29 @@ def _aligned(old: str, new: str, *, stable: re.Pattern[str], at: int) -> list[Ed
 
 _BASE, _SIGN = r"\p{L}\p{M}", r"\p{So}\p{Sk}"
 _TAGS = "\U000e0020-\U000e007f"
+_HIDDEN = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
+    "\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0001"
+)
+_SUSPECT = re.compile(f"[{_HIDDEN}\u200c\u200d{_TAGS}]")
+"""Whatever may be invisible: told much faster than what is."""
 _INVISIBLE = regex.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
-    "\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0001]"
+    rf"[{_HIDDEN}]"
     rf"|\u200c(?:(?<![{_BASE}]\u200c)|(?![{_BASE}]))"
     rf"|\u200d(?:(?<![\p{{M}}{_SIGN}]\u200d)|(?![\p{{L}}{_SIGN}]))"
     rf"|(?<!\U0001f3f4[{_TAGS}]{{0,8}})[{_TAGS}]"
 )
 """Control and format characters without a meaning in plain text. Kept: the non-joiner between letters
 (Persian), the joiner after a mark or sign (Indic conjuncts, emoji), the tags of a flag."""
-_ASCII_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
 _ATTACHED = r"\p{M}\u1161-\u1175\u11a8-\u11c2"
 _NUM_CODES = 0x30000
 _MOST_MARKS = 32
 
 
 def _visible(text: str, _language: str) -> Change:
-    pattern = _ASCII_CONTROL if text.isascii() else _INVISIBLE
-    return [(*match.span(), "") for match in pattern.finditer(text)]
+    if not _SUSPECT.search(text):
+        return []
+    return [(*match.span(), "") for match in _INVISIBLE.finditer(text)]
 
 
 def _composed(text: str, _language: str) -> Change:

@@ -7,6 +7,7 @@ shingles, 8 bits kept of each minimum (b-bit minwise hashing, Li & König 2010),
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -45,18 +46,22 @@ class Deduplicator:
         self._near = _Signatures(threshold) if mode == "near" else None
         self._shingles = _Shingles() if mode == "near" else None
 
-    def check(self, text: str) -> Verdict:
-        """Whether a text is new. What is not new is no measure for the texts that follow."""
+    def check(self, texts: Sequence[str]) -> list[Verdict]:
+        """Whether each text is new, in order. What is not new is no measure for the texts that follow."""
         if self._mode == "none":
-            return "new"
-        folded = " ".join(text.casefold().split())
-        digest = hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        if digest in self._seen:
-            return "exact"
-        self._seen.add(digest)
-        if self._near is None or self._shingles is None or len(folded) < SHORTEST:
-            return "new"
-        return "new" if self._near.add(self._shingles.signature(folded)) else "near"
+            return ["new"] * len(texts)
+        folded = [" ".join(text.casefold().split()) for text in texts]
+        verdicts: list[Verdict] = []
+        for text in folded:
+            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            verdicts.append("exact" if digest in self._seen else "new")
+            self._seen.add(digest)
+        if self._near is not None and self._shingles is not None:
+            told = [at for at, text in enumerate(folded) if verdicts[at] == "new" and len(text) >= SHORTEST]
+            signatures = self._shingles.signatures([folded[at] for at in told])
+            for at, is_new in zip(told, self._near.add(signatures), strict=True):
+                verdicts[at] = "new" if is_new else "near"
+        return verdicts
 
     def describe(self) -> dict[str, object]:
         """What the verdicts depend on, for the manifest; rensa's version, because its hashes may change."""
@@ -85,22 +90,34 @@ class _Shingles:
         self._powers = _powers(_ODD, size)
         self._inverses = _powers(pow(_ODD, -1, _WORD64), size)
 
-    def signature(self, folded: str) -> NDArray[np.uint8]:
-        """(NUM_PERMUTATIONS,) low bits of the minima, of text whose blanks are single spaces."""
-        from rensa import RMinHash
+    def signatures(self, folded: Sequence[str]) -> NDArray[np.uint8]:
+        """(N, NUM_PERMUTATIONS) low bits of the minima, of texts whose blanks are single spaces."""
+        found = np.empty((len(folded), NUM_PERMUTATIONS), dtype=np.uint8)
+        kinds: dict[bool, list[int]] = {False: [], True: []}
+        for at, text in enumerate(folded):
+            kinds[text.count(" ") * _SPACED >= len(text)].append(at)
+        for in_words, places in kinds.items():
+            for some in _together([folded[at] for at in places]):
+                texts = [folded[places[at]] for at in some]
+                if len(texts) == 1:
+                    least = self._least(texts[0], in_words)
+                else:
+                    least = _minima(*self._hashes(" ".join(texts), [len(text) for text in texts], in_words))
+                found[[places[at] for at in some]] = (least & ((1 << _BITS) - 1)).astype(np.uint8)
+        return found
 
-        in_words = folded.count(" ") * _SPACED >= len(folded)
-        least = np.full(NUM_PERMUTATIONS, np.iinfo(np.uint32).max, dtype=np.uint32)
-        for at in range(0, len(folded), _BLOCK):
-            hashes = self._hashes(folded[at : at + _BLOCK], in_words)
-            matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-                hashes, [0, len(hashes)], NUM_PERMUTATIONS, SEED
-            )
-            np.minimum(least, np.array(matrix.to_rows()[0], dtype=np.uint32), out=least)
-        return (least & ((1 << _BITS) - 1)).astype(np.uint8)
+    def _least(self, text: str, in_words: bool) -> NDArray[np.uint32]:
+        """(1, NUM_PERMUTATIONS) minima of one text of any length."""
+        blocks = [text[at : at + _BLOCK] for at in range(0, len(text), _BLOCK)]
+        each = [_minima(*self._hashes(block, [len(block)], in_words)) for block in blocks]
+        least: NDArray[np.uint32] = np.minimum.reduce(each)
+        return least
 
-    def _hashes(self, block: str, in_words: bool) -> NDArray[np.uint64]:
-        codes = np.frombuffer(block.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    def _hashes(
+        self, joined: str, sizes: Sequence[int], in_words: bool
+    ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Hashes of the shingles of texts of these sizes, joined by blanks, and where each text's begin."""
+        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         sums = np.zeros(len(codes) + 1, dtype=np.uint64)
         np.cumsum((codes + np.uint64(1)) * self._powers[: len(codes)], out=sums[1:])
         if in_words:
@@ -108,13 +125,39 @@ class _Shingles:
             starts = np.concatenate(([0], blanks + 1))
             ends = np.concatenate((blanks, [len(codes)]))
             width = min(SHINGLE_WORDS, len(starts))
-            starts, ends = starts[: len(starts) - width + 1], ends[width - 1 :]
         else:
-            width = min(SHINGLE_CHARACTERS, len(codes))
-            starts = np.arange(len(codes) - width + 1)
-            ends = starts + width
+            starts = np.arange(len(codes))
+            ends = starts + 1
+            width = min(SHINGLE_CHARACTERS, len(starts))
+        begins = np.cumsum([0, *(size + 1 for size in sizes[:-1])])
+        starts, ends = starts[: len(starts) - width + 1], ends[width - 1 :]
+        text = np.searchsorted(begins, starts, side="right") - 1
+        inside = ends <= (begins + sizes)[text]
+        starts, ends, text = starts[inside], ends[inside], text[inside]
         hashes: NDArray[np.uint64] = (sums[ends] - sums[starts]) * self._inverses[starts]
-        return hashes ^ (hashes >> np.uint64(29))
+        return hashes ^ (hashes >> np.uint64(29)), np.searchsorted(text, np.arange(len(sizes) + 1))
+
+
+def _together(texts: Sequence[str]) -> Iterator[list[int]]:
+    """Numbers of texts that fit into one block; a longer text stands alone."""
+    some: list[int] = []
+    size = 0
+    for at, text in enumerate(texts):
+        if some and size + 1 + len(text) > _BLOCK:
+            yield some
+            some, size = [], 0
+        size += len(text) + (1 if some else 0)
+        some.append(at)
+    if some:
+        yield some
+
+
+def _minima(hashes: NDArray[np.uint64], offsets: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """(N, NUM_PERMUTATIONS) least of each permutation of the hashes of each text."""
+    from rensa import RMinHash
+
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.tolist(), NUM_PERMUTATIONS, SEED)
+    return np.array(matrix.to_rows(), dtype=np.uint32)
 
 
 class _Signatures:
@@ -137,15 +180,18 @@ class _Signatures:
         self._signatures = np.empty((256, NUM_PERMUTATIONS), dtype=np.uint8)
         self._count = 0
 
-    def add(self, signature: NDArray[np.uint8]) -> bool:
-        """Remember a signature unless one at least as similar as the threshold is known already."""
-        slots = self._slots(signature[None])[0]
+    def add(self, signatures: NDArray[np.uint8]) -> Iterator[bool]:
+        """Remember each signature (N, NUM_PERMUTATIONS) unless one at least that similar is known already."""
+        for signature, keys in zip(signatures, self._keys(signatures), strict=True):
+            yield self._add(signature, keys)
+
+    def _add(self, signature: NDArray[np.uint8], keys: NDArray[np.uint64]) -> bool:
+        slots = self._slots(keys)
         rows = self._table[slots]
-        known = np.unique(rows[rows > 0])
-        if len(known):
-            same = (self._signatures[known - 1] == signature).mean(axis=1)
+        if len(known := rows[rows > 0]):
+            same = np.count_nonzero(self._signatures[known - 1] == signature, axis=1).max() / NUM_PERMUTATIONS
             by_chance = 2.0**-_BITS
-            if (same.max() - by_chance) / (1 - by_chance) >= self._threshold:
+            if (same - by_chance) / (1 - by_chance) >= self._threshold:
                 return False
         self._remember(signature)
         way = np.where(rows.all(axis=1), self._count % _WAYS, (rows == 0).argmax(axis=1))
@@ -167,7 +213,7 @@ class _Signatures:
         self._table = np.zeros((1 << self._log2, _WAYS), dtype=np.uint32)
         for first in range(0, self._count, _BLOCK):
             last = min(first + _BLOCK, self._count)
-            slots = self._slots(self._signatures[first:last]).ravel()
+            slots = self._slots(self._keys(self._signatures[first:last])).ravel()
             numbers = np.repeat(np.arange(first + 1, last + 1, dtype=np.uint32), self.num_bands)
             order = np.argsort(slots, kind="stable")
             slots, numbers = slots[order], numbers[order]
@@ -177,11 +223,14 @@ class _Signatures:
             fits = way < _WAYS
             self._table[slots[fits], way[fits]] = numbers[fits]
 
-    def _slots(self, signatures: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """(N, NUM_PERMUTATIONS) -> (N, bands) places in the table."""
+    def _keys(self, signatures: NDArray[np.uint8]) -> NDArray[np.uint64]:
+        """(N, NUM_PERMUTATIONS) -> (N, bands) hashes."""
         bands = signatures.reshape(len(signatures), *self._factors.shape).astype(np.uint64)
-        keys = ((bands + np.uint64(1)) * self._factors).sum(axis=2, dtype=np.uint64) ^ self._salts
-        keys = (keys ^ (keys >> np.uint64(32))) * np.uint64(_ODD)
+        keys: NDArray[np.uint64] = ((bands + np.uint64(1)) * self._factors).sum(axis=2) ^ self._salts
+        return (keys ^ (keys >> np.uint64(32))) * np.uint64(_ODD)
+
+    def _slots(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Hashes -> places in the table, by as many of their bits as it has now."""
         slots: NDArray[np.int64] = (keys >> np.uint64(64 - self._log2)).astype(np.int64)
         return slots
 

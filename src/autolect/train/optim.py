@@ -1,20 +1,102 @@
-"""The optimizer: AdamW in one fused pass (Loshchilov & Hutter 2019, arXiv:1711.05101)."""
+"""The optimizers: AdamW in one fused pass, and Muon for the matrices beside it."""
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+import math
+from collections import defaultdict
+from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from autolect.core.device import fast_bfloat16
 from autolect.core.recipe import TrainConfig
+
+BETAS = (0.9, 0.98)
+MOMENTUM = 0.95
+LIKE_ADAMW = 0.2
+"""Root mean square of an orthogonal update, so that a rate means for Muon what it means for AdamW."""
+ROUNDS = ((3.4445, -4.775, 2.0315),) * 5
+"""Coefficients (a, b, c) of each round of x -> a x + b x x'x + c (x x')^2 x."""
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     """Matrices decay; vectors (biases, norms) do not."""
-    values = [value for value in network.parameters() if value.requires_grad]
+    values = {name: value for name, value in network.named_parameters() if value.requires_grad}
+    turned = _matrices(network) & set(values) if config.optimizer == "muon" else set()
+    decay, plain = {"weight_decay": config.weight_decay}, {"weight_decay": 0.0}
     groups = [
-        {"params": [v for v in values if v.dim() > 1], "weight_decay": config.weight_decay},
-        {"params": [v for v in values if v.dim() <= 1], "weight_decay": 0.0},
+        {"params": [values[name] for name in sorted(turned)], TURNED: True, **decay},
+        {"params": [v for n, v in values.items() if v.dim() > 1 and n not in turned], **decay},
+        {"params": [v for n, v in values.items() if v.dim() <= 1], **plain},
     ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=config.rate, betas=(0.9, 0.98), fused=True
-    )
+    return Muon([group for group in groups if group["params"]], lr=config.rate, betas=BETAS, fused=True)
+
+
+TURNED = "turned"
+"""Key of a group whose updates are made orthogonal."""
+
+
+class Muon(torch.optim.AdamW):
+    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), but groups marked `TURNED` take orthogonal steps.
+
+    Their momentum is made an orthogonal matrix by a few matrix products (Jordan 2024, "Muon"), of the size
+    that AdamW's updates have (Liu 2025, arXiv:2502.16982).
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """One update; the gradients of marked groups are used up."""
+        for group in self.param_groups:
+            if group.get(TURNED):
+                self._turn(group)
+        super().step(closure)
+
+    def _turn(self, group: dict[str, Any]) -> None:
+        alike = defaultdict(list)
+        for value in group["params"]:
+            if value.grad is not None:
+                alike[value.shape].append(value)
+        for values in alike.values():
+            momenta = [self._momentum(value) for value in values]
+            gradients = torch.stack([value.grad for value in values])
+            ahead = torch.stack(momenta).mul_(MOMENTUM).add_(gradients)
+            torch._foreach_copy_(momenta, list(ahead))
+            steps = orthogonal(gradients.add_(ahead, alpha=MOMENTUM))
+            size = LIKE_ADAMW * math.sqrt(max(steps.shape[1:]))
+            for value, step in zip(values, steps, strict=True):
+                value.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-group["lr"] * size)
+                value.grad = None
+
+    def _momentum(self, value: Tensor) -> Tensor:
+        state = self.state[value]
+        if not state:
+            # AdamW's own loading asks every state for its step.
+            state["step"], state["momentum"] = torch.zeros(()), torch.zeros_like(value)
+        momentum: Tensor = state["momentum"]
+        return momentum
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """(N,R,C) -> (N,R,C), each with all its singular values near 1 (Newton-Schulz)."""
+    wide = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.transpose(1, 2)
+    x = wide.bfloat16() if fast_bfloat16(wide.device) else wide
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-12)
+    for a, b, c in ROUNDS:
+        square = x @ x.transpose(1, 2)
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    x = x.to(matrices.dtype)
+    return x if matrices.shape[1] <= matrices.shape[2] else x.transpose(1, 2)
+
+
+def _matrices(network: nn.Module) -> set[str]:
+    """Names of what multiplies states: weights of linear and recurrent parts, not of embeddings."""
+    parts = [
+        (name, part) for name, part in network.named_modules() if isinstance(part, nn.Linear | nn.RNNBase)
+    ]
+    return {
+        f"{above}.{name}".lstrip(".")
+        for above, part in parts
+        for name, value in part.named_parameters(recurse=False)
+        if value.dim() == 2
+    }

@@ -1,0 +1,115 @@
+"""A trained network in use, beside transformers and sentence-transformers on the same weights.
+
+make bench-setup; python bench/corpora.py DATA build/text; python bench/inference.py [embed] [fill]
+
+embed: latents of many texts, the mean of the last states. fill: the best tokens for one gap, a text at a
+time. Both sides begin with strings. "sum" is a sum over the answers: it is the same where they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Any
+
+from _bert import BUNDLE, LENGTH, PEER, inputs, texts
+from _race import Bench, Round, Side, bfloat16, main
+
+TEXTS, GAPS = 512, 64
+
+
+def embed_ours(folder: Path) -> Round:
+    """`Lect.encode`."""
+    import autolect
+
+    lect = autolect.load(folder / BUNDLE)
+
+    def work() -> dict[str, Any]:
+        found = lect.encode(texts(folder))
+        return {"work": len(found), "sum": float(abs(found).sum())}
+
+    return work
+
+
+def embed_theirs(folder: Path, *, narrow: bool) -> Round:
+    """SentenceTransformer.encode with a mean over the states."""
+    import torch
+    from sentence_transformers import SentenceTransformer, models
+
+    parts = models.Transformer(str(folder / PEER), max_seq_length=LENGTH)
+    network = SentenceTransformer(
+        modules=[parts, models.Pooling(parts.get_word_embedding_dimension(), pooling_mode="mean")],
+        device="cpu",
+    )
+    if narrow:
+        network = network.to(torch.bfloat16)
+
+    def work() -> dict[str, Any]:
+        found = network.encode(texts(folder), batch_size=64, show_progress_bar=False)
+        return {"work": len(found), "sum": float(abs(found.astype("float32")).sum())}
+
+    return work
+
+
+def gaps(folder: Path) -> list[str]:
+    """Texts with their fourth word hidden."""
+    words = [text.split() for text in texts(folder)]
+    return [" ".join([*w[:3], "[MASK]", *w[4:40]]) for w in words if len(w) > 8][:GAPS]
+
+
+def fill_ours(folder: Path) -> Round:
+    """`Lect.fill`, one text after the other."""
+    import autolect
+
+    lect = autolect.load(folder / BUNDLE)
+
+    def work() -> dict[str, Any]:
+        found = [lect.fill([text]) for text in gaps(folder)]
+        return {"work": len(found)}
+
+    return work
+
+
+def fill_theirs(folder: Path) -> Round:
+    """The pipeline "fill-mask", one text after the other."""
+    from transformers import pipeline
+
+    filled = pipeline("fill-mask", model=str(folder / PEER), device="cpu")
+
+    def work() -> dict[str, Any]:
+        found = [filled(text) for text in gaps(folder)]
+        return {"work": len(found)}
+
+    return work
+
+
+_inputs = functools.partial(inputs, texts=TEXTS)
+_peers = [
+    Side(
+        f"sentence-transformers {'bfloat16' if narrow else 'float32'}",
+        ours=False,
+        prepare=functools.partial(embed_theirs, narrow=narrow),
+    )
+    for narrow in ((False, True) if bfloat16() else (False,))
+]
+BENCHES = {
+    "embed": Bench(
+        claim=f"Latents of {TEXTS} texts, strings to vectors, with the same weights.",
+        unit="texts",
+        sides=[Side("autolect", ours=True, prepare=embed_ours), *_peers],
+        inputs=_inputs,
+    ),
+    "fill": Bench(
+        claim="Candidates for a gap, one text at a time, with the same weights.",
+        unit="texts",
+        sides=[
+            Side("autolect", ours=True, prepare=fill_ours),
+            Side("transformers pipeline", ours=False, prepare=fill_theirs),
+        ],
+        inputs=_inputs,
+    ),
+}
+
+if __name__ == "__main__":
+    sys.exit(main(BENCHES))
