@@ -63,8 +63,10 @@ def scenarios(folder: Path) -> list[Scenario]:
         if "both" in registry.load("objectives", objective).build.PARTS and encoder != "transformer":
             continue
         dtype = ("float32", "bfloat16")[number % 2]
-        parts = (f"objective.kind={objective}", f"encoder.kind={encoder}", f"train.dtype={dtype}")
-        found.append(Scenario(f"{objective}, {encoder}, {dtype}", "pretrain", (*common, *parts)))
+        optimizer = ("adamw", "muon")[number // 2 % 2]
+        kinds_of = (f"objective.kind={objective}", f"encoder.kind={encoder}")
+        parts = (*kinds_of, f"train.dtype={dtype}", f"train.optimizer={optimizer}")
+        found.append(Scenario(f"{objective}, {encoder}, {dtype}, {optimizer}", "pretrain", (*common, *parts)))
     noisy = (
         "bottleneck.code=variational",
         "bottleneck.size=8",
