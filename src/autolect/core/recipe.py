@@ -109,7 +109,8 @@ class TrainConfig(Section):
     length: int = Field(default=128, ge=8, le=8192)
     """T, the longest sequence; longer documents become several sequences, nothing is cropped."""
     optimizer: Literal["adamw", "muon"] = "adamw"
-    """muon: orthogonal updates for the matrices, AdamW for the rest; fewer steps, and each costs more."""
+    """muon: orthogonal updates for the matrices, AdamW for the rest. Learned more a step from a random start,
+    not from vectors (docs/LOG.md); a step costs more."""
     rate: float = Field(default=1e-3, gt=0)
     """Peak learning rate."""
     warmup: Share = 0.05
