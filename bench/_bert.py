@@ -59,7 +59,10 @@ def export(bundle: Path, folder: Path) -> None:
 
     model = load(bundle).model
     theirs = BertForMaskedLM(config(len(model.rows()), padding=PAD))
-    theirs.load_state_dict(weights(model), strict=False)
+    # The output's matrix is the embedding, and its bias has two names; nothing else may be missing.
+    left = theirs.load_state_dict(weights(model), strict=False)
+    assert not left.unexpected_keys, left
+    assert all(name.startswith("cls.predictions.decoder.") for name in left.missing_keys), left
     theirs.tie_weights()
     theirs.save_pretrained(folder)
     fast = Tokenizer.from_file(str(bundle / "tokenizer.json"))
