@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PEERS = ROOT / "build" / "peers" / "bin" / "python"
-"""The interpreter that `make bench-setup` makes."""
+PEERS = Path(os.environ.get("PEERS", ROOT / "build" / "peers" / "bin" / "python"))
+"""The interpreter that `make bench-setup` makes, or the one that is named."""
 ROUNDS = 5
 
 Round = Callable[[], dict[str, Any]]
@@ -189,6 +189,10 @@ def processor() -> str:
     """The machine, in words."""
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = next((line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line), "?")
+    if cuda():
+        import torch
+
+        return f"{torch.cuda.get_device_name(0)} beside {model}"
     flags = next((line for line in text.splitlines() if line.startswith("flags")), "")
     shown = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f" {name}" in flags]
     return f"{len(os.sched_getaffinity(0))} cores of {model} ({', '.join(shown)})"

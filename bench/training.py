@@ -11,6 +11,7 @@ serves.
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,9 +29,13 @@ RATE = 1e-4
 Batch = dict[str, Any]
 
 
+Peer = Callable[["Question"], tuple[Any, Callable[[Any, Batch], Any]]]
+"""Gives a peer's network and its mean loss over a batch."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One kind of network, ours and the peer's."""
+    """One kind of network, ours and the peers'."""
 
     claim: str
     rows: int
@@ -44,8 +49,7 @@ class Question:
     """Steps a round."""
     encoders: dict[str, dict[str, Any]]
     """Ours by name: settings of the encoder; the first one is measured against the peers."""
-    peer: Callable[[Question], tuple[Any, Callable[[Any, Batch], Any]]]
-    """Gives the peer's network and its mean loss over a batch."""
+    peers: dict[str, Peer]
 
     def inputs(self, folder: Path) -> None:
         """Batches of tokens with what is to be predicted."""
@@ -61,7 +65,7 @@ class Question:
         import torch
 
         from autolect.core import recipe, registry
-        from autolect.core.device import choose, set_threads
+        from autolect.core.device import choose, compile_parts, set_threads
         from autolect.core.recipe import TrainConfig
         from autolect.nn.model import Model, architecture_for
         from autolect.train.optim import make_optimizer
@@ -86,16 +90,17 @@ class Question:
             return found.total / found.targets
 
         network.to(device.place)
+        compile_parts(network, device)
         optimizer = make_optimizer(network, TrainConfig(steps=1, rate=RATE))
         return self._stepping(network, loss, optimizer, folder, device.computing)
 
-    def theirs(self, folder: Path, *, narrow: bool, compiled: bool) -> Round:
-        """The peer's step, at its best flags: fused AdamW, SDPA, and what is asked for."""
+    def theirs(self, folder: Path, *, peer: Peer, narrow: bool, compiled: bool) -> Round:
+        """A peer's step, at its best flags: fused AdamW, SDPA, and what is asked for."""
         import torch
 
         torch.manual_seed(0)
         place = "cuda" if torch.cuda.is_available() else "cpu"
-        network, loss_of = self.peer(self)
+        network, loss_of = peer(self)
         network.to(place)
         optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, betas=(0.9, 0.98), fused=True)
         called = torch.compile(network) if compiled else network
@@ -132,13 +137,22 @@ class Question:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
                 place += 1
-            return {
+            found = {
                 "work": self.steps * self.rows * self.length,
                 "loss": loss.item(),
                 "M parameters": round(parameters, 2),
             }
+            if cuda():
+                found["T operations"] = found["work"] * self.operations() / 1e12
+            return found
 
         return work
+
+    def operations(self) -> float:
+        """A token's matrix products, there and back: weights, attention, and scores at targets."""
+        weights = 12 * self.layers * self.width**2
+        scores = self.vocabulary * self.width * (HIDDEN if self.masked else 1)
+        return 6 * (weights + scores) + 12 * self.layers * self.width * self.length
 
     def bench(self, *, compiles: bool) -> Bench:
         """Ours, and the peer at each of its settings."""
@@ -146,12 +160,14 @@ class Question:
             Side(f"autolect {name}", ours=True, prepare=functools.partial(self.ours, encoder=encoder))
             for name, encoder in self.encoders.items()
         ]
-        for narrow in (False, True) if bfloat16() else (False,):
-            for compiled in (False, True) if compiles else (False,):
-                name = f"peer {'bfloat16' if narrow else 'float32'}{' compiled' if compiled else ''}"
-                prepare = functools.partial(self.theirs, narrow=narrow, compiled=compiled)
-                sides.append(Side(name, ours=False, prepare=prepare))
+        formats = (True,) if cuda() else (False, True) if bfloat16() else (False,)
+        modes = (True,) if cuda() else (False, True) if compiles else (False,)
+        for (title, peer), narrow, compiled in itertools.product(self.peers.items(), formats, modes):
+            name = f"{title} {'bfloat16' if narrow else 'float32'}{' compiled' if compiled else ''}"
+            prepare = functools.partial(self.theirs, peer=peer, narrow=narrow, compiled=compiled)
+            sides.append(Side(name, ours=False, prepare=prepare))
         without = "" if bfloat16() else " No bfloat16 products here: the peer's modes with them are left out."
+        without += " On a GPU the peers run compiled and in bfloat16 alone." if cuda() else ""
         return Bench(claim=f"{self.claim}{without}", unit="tokens", sides=sides, inputs=self.inputs)
 
 
@@ -168,6 +184,25 @@ def bert(question: Question) -> tuple[Any, Any]:
         layer_norm_eps=1e-5,
     )
     return BertForMaskedLM(config), lambda n, b: n(input_ids=b["tokens"], labels=b["targets"]).loss
+
+
+def modernbert(question: Question) -> tuple[Any, Any]:
+    """ModernBertForMaskedLM of transformers at the size of our modern shape, with scores at targets alone."""
+    from transformers import ModernBertConfig, ModernBertForMaskedLM
+
+    config = ModernBertConfig(
+        vocab_size=question.vocabulary,
+        hidden_size=question.width,
+        intermediate_size=-(-8 * question.width // 3 // 16) * 16,
+        num_hidden_layers=question.layers,
+        num_attention_heads=question.heads,
+        global_attn_every_n_layers=1,
+        attention_dropout=0.1,
+        mlp_dropout=0.1,
+        sparse_prediction=True,
+        pad_token_id=PAD,
+    )
+    return ModernBertForMaskedLM(config), lambda n, b: n(input_ids=b["tokens"], labels=b["targets"]).loss
 
 
 def gpt2(question: Question) -> tuple[Any, Any]:
@@ -230,7 +265,7 @@ QUESTIONS = {
         layers=6,
         masked=True,
         encoders={"bert": {"shape": "bert"}, "modern": {"shape": "modern"}},
-        peer=bert,
+        peers={"BertForMaskedLM": bert},
         **SMALL,
     ),
     "causal": Question(
@@ -240,7 +275,7 @@ QUESTIONS = {
         layers=6,
         masked=False,
         encoders={"gpt2": {"shape": "gpt2"}, "modern": {"shape": "modern"}},
-        peer=gpt2,
+        peers={"GPT2LMHeadModel": gpt2},
         **SMALL,
     ),
     "lstm": Question(
@@ -250,7 +285,7 @@ QUESTIONS = {
         layers=2,
         masked=False,
         encoders={"lstm": {"kind": "lstm"}},
-        peer=plain_lstm,
+        peers={"PyTorch": plain_lstm},
         **SMALL,
     ),
 }
@@ -259,14 +294,14 @@ QUESTIONS_GPU = {  # measured nowhere yet
         claim="Training a masked language model of BERT-base's shape beside transformers' BertForMaskedLM.",
         masked=True,
         encoders={"bert": {"shape": "bert"}, "modern": {"shape": "modern"}},
-        peer=bert,
+        peers={"BertForMaskedLM": bert, "ModernBertForMaskedLM": modernbert},
         **LARGE,
     ),
     "causal-768": Question(
         claim="Training a causal language model of GPT-2's shape beside transformers' GPT2LMHeadModel.",
         masked=False,
         encoders={"gpt2": {"shape": "gpt2"}, "modern": {"shape": "modern"}},
-        peer=gpt2,
+        peers={"GPT2LMHeadModel": gpt2},
         **LARGE,
     ),
 }

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import nn
 
 from autolect.core.errors import UserError
 from autolect.core.goal import Tensors
 
 DtypeName = Literal["auto", "float32", "bfloat16"]
+
+COMPILED = "COMPILED"
+"""A part of a network that has this attribute, and it is true, is compiled where that pays."""
+_COMPILES = 64
+"""So many variants of a part (shapes, training or not) are compiled before the rest runs as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,24 @@ def fast_bfloat16(place: torch.device) -> bool:
 def recurrent_bfloat16() -> bool:
     """Whether the processor has a kernel for an LSTM in bfloat16: oneDNN has none before AVX-512."""
     return bool({"avx512bw", "amx_bf16"} & processor_flags())
+
+
+@functools.cache
+def compiles(place: torch.device) -> bool:
+    """Whether parts are compiled: on a GPU, where Triton and a C compiler are there to do it."""
+    if place.type != "cuda" or importlib.util.find_spec("triton") is None:
+        return False
+    return any(shutil.which(name) for name in (os.environ.get("CC", "cc"), "gcc", "clang"))
+
+
+def compile_parts(network: nn.Module, device: Device) -> None:
+    """Compile the parts of a network that ask for it, in place; names and weights stay what they are."""
+    if not compiles(device.place):
+        return
+    torch._dynamo.config.recompile_limit = _COMPILES
+    for part in network.modules():
+        if getattr(part, COMPILED, False):
+            part.compile()
 
 
 def processor_flags() -> frozenset[str]:

@@ -46,6 +46,7 @@ class _Evaluation:
         started = time.monotonic()
         rows = self.task.rows(self.examples, reader, length=self.info.length)
         device = choose("float32")
+        self.network.to(device.place)
         answers = self.task.answers(self.network, self.network.model, self.network.head, rows, device)
         seconds = time.monotonic() - started
         predicted = [self.task.raw(answer) for answer in answers]

@@ -32,7 +32,7 @@ class Filler:
         if GAP not in text:
             raise UserError(f"there is no {GAP} to fill", where=repr(text[:40]), fix=f"write {GAP} in it")
         ids = self._with_gaps(text)[: self._room]
-        tokens = torch.from_numpy(padded([ids], len(ids) + 2))
+        tokens = torch.from_numpy(padded([ids], len(ids) + 2)).to(self._model.place)
         states = self._model.guesses(tokens, torch.ones_like(tokens, dtype=torch.bool))[0]
         scores = self._model.scores(states[tokens[0] == MASK]).float()
         scores[:, self._unseen] = -torch.inf

@@ -54,7 +54,7 @@ class Lect:
         else:
             network, self._task = load_network(folder, info)
             self._model, self._head, self._network = network.model, network.head, network
-        self._network.eval()
+        self._network.eval().to(self.device.place)
 
     @property
     def model(self) -> Model:

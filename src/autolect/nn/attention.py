@@ -6,6 +6,7 @@ Shapes: B batch, T target tokens, S source tokens, D width, H heads.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,33 @@ from torch.nn import functional as F
 
 FLASH_FROM = 512
 """From this S on, the fused kernel is used on a CPU; below it its backward pass is the slower one."""
+
+
+class Turns(NamedTuple):
+    """By what angles features turn, as rotary positions (Su 2021, arXiv:2104.09864) have it."""
+
+    cos: Tensor
+    """(T,d/2), a row for each place, or (B,1,Q,d/2)."""
+    sin: Tensor
+
+    def at(self, places: Tensor) -> Turns:
+        """Those of some places (B,Q)."""
+        return Turns(self.cos[places][:, None], self.sin[places][:, None])
+
+
+class Sight(NamedTuple):
+    """Which tokens a token may look at, and whether it sees how far away they are."""
+
+    bias: Tensor | None = None
+    """(B or 1,1,T or 1,S), added to the scores."""
+    causal: bool = False
+    """None after itself; this takes the place of a bias."""
+    turns: Turns | None = None
+    """Of the source's places; empty: attention itself does not know where a token stands."""
+
+
+ALL = Sight()
+"""Every token sees every token."""
 
 
 @dataclass
@@ -28,61 +56,58 @@ class Keys:
 
 
 class Attention(nn.Module):
-    """Scaled dot-product attention (Vaswani 2017, arXiv:1706.03762), rotary positions optional.
+    """Scaled dot-product attention (Vaswani 2017, arXiv:1706.03762)."""
 
-    rotary: turn queries and keys by their position (Su 2021, arXiv:2104.09864); never for a memory.
-    """
-
-    def __init__(self, width: int, *, heads: int, dropout: float, rotary: bool, bias: bool) -> None:
+    def __init__(self, width: int, *, heads: int, dropout: float, bias: bool) -> None:
         super().__init__()
         assert width % heads == 0, "the plug-in's settings are checked before"
-        self.heads, self.dropout, self.rotary = heads, dropout, rotary
+        self.heads, self.dropout = heads, dropout
         self.query = nn.Linear(width, width, bias=bias)
         self.key_value = nn.Linear(width, 2 * width, bias=bias)
         self.output = nn.Linear(width, width, bias=bias)
 
-    def forward(self, x: Tensor, source: Tensor, bias: Tensor | None, at: Tensor | None = None) -> Tensor:
-        """X (B,T,D) looks at source (B,S,D); bias (B or 1,1,T or 1,S) is added to the scores.
+    def forward(self, x: Tensor, source: Tensor, sight: Sight, at: Tensor | None = None) -> Tensor:
+        """X (B,T,D) looks at source (B,S,D).
 
         at (B,T): where the tokens of x stand in the source; empty: they begin it.
         """
-        query, keys = self._split(self.query(x)), self.keys(source)
-        if self.rotary:
-            query = rotate(query, _places(x, first=0) if at is None else at[:, None])
-        return self._attend(query, keys, bias)
+        query, turns = self._split(self.query(x)), sight.turns
+        keys = self.keys(source, turns)
+        if turns is not None:
+            query = rotate(query, turns if at is None else turns.at(at))
+        return self._attend(query, keys, sight)
 
-    def step(self, x: Tensor, past: Keys | None) -> tuple[Tensor, Keys]:
+    def step(self, x: Tensor, past: Keys | None, turns: Turns | None) -> tuple[Tensor, Keys]:
         """One more token x (B,1,D) after ``past``; gives its (B,1,D) and the longer past."""
-        first = 0 if past is None else past.key.shape[2]
-        keys = self.keys(x, first=first)
+        keys = self.keys(x, turns)
         if past is not None:
             keys = Keys(torch.cat([past.key, keys.key], dim=2), torch.cat([past.value, keys.value], dim=2))
         query = self._split(self.query(x))
-        if self.rotary:
-            query = rotate(query, _places(x, first=first))
-        return self._attend(query, keys, None), keys
+        if turns is not None:
+            query = rotate(query, turns)
+        return self._attend(query, keys, ALL), keys
 
-    def keys(self, source: Tensor, *, first: int = 0) -> Keys:
-        """Keys and values of source (B,S,D), whose first token stands at position ``first``."""
+    def keys(self, source: Tensor, turns: Turns | None = None) -> Keys:
+        """Keys and values of source (B,S,D)."""
         key, value = self.key_value(source).chunk(2, dim=-1)
         key = self._split(key)
-        if self.rotary:
-            key = rotate(key, _places(source, first=first))
+        if turns is not None:
+            key = rotate(key, turns)
         return Keys(key, self._split(value))
 
-    def look(self, x: Tensor, keys: Keys, bias: Tensor | None) -> Tensor:
+    def look(self, x: Tensor, keys: Keys, sight: Sight) -> Tensor:
         """X (B,T,D) looks at keys computed before, as a decoder does at its memory."""
-        return self._attend(self._split(self.query(x)), keys, bias)
+        return self._attend(self._split(self.query(x)), keys, sight)
 
-    def _attend(self, query: Tensor, keys: Keys, bias: Tensor | None) -> Tensor:
+    def _attend(self, query: Tensor, keys: Keys, sight: Sight) -> Tensor:
         dropout = self.dropout if self.training else 0.0
-        if query.device.type != "cpu" or keys.key.shape[2] >= FLASH_FROM:
+        if fused(query.device, keys.key.shape[2]):
             mixed = F.scaled_dot_product_attention(
-                query, keys.key, keys.value, attn_mask=bias, dropout_p=dropout
+                query, keys.key, keys.value, sight.bias, dropout, is_causal=sight.causal
             )
         else:
             scores = query @ keys.key.transpose(-1, -2) * query.shape[-1] ** -0.5
-            weights = (scores if bias is None else scores + bias).softmax(dim=-1)
+            weights = (scores if sight.bias is None else scores + sight.bias).softmax(dim=-1)
             mixed = F.dropout(weights, dropout) @ keys.value if dropout else weights @ keys.value
         batch, _, length, _ = mixed.shape
         output: Tensor = self.output(mixed.transpose(1, 2).reshape(batch, length, -1))
@@ -93,19 +118,19 @@ class Attention(nn.Module):
         return x.view(batch, length, self.heads, width // self.heads).transpose(1, 2)
 
 
-def rotate(x: Tensor, places: Tensor) -> Tensor:
-    """Turn pairs of features of x (B,H,T,d) by angles that grow with the places (T,) or (B,1,T)."""
+def rotate(x: Tensor, turns: Turns) -> Tensor:
+    """Turn pairs of features of x (B,H,T,d)."""
     half = x.shape[3] // 2
-    speed = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
-    angle = places[..., None] * speed
-    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    cos, sin = turns.cos.to(x.dtype), turns.sin.to(x.dtype)
     left, right = x[..., :half], x[..., half : 2 * half]
     return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
 
 
-def _places(x: Tensor, *, first: int) -> Tensor:
-    """Where the tokens of x (B,T,D) stand (T,), the first of them at ``first``."""
-    return torch.arange(first, first + x.shape[1], device=x.device, dtype=torch.float32)
+def turns_of(count: int, half: int, *, first: int, device: torch.device) -> Turns:
+    """For ``count`` places, the first of them at ``first``, and ``half`` pairs of features."""
+    places = torch.arange(first, first + count, device=device, dtype=torch.float32)
+    angle = places[:, None] * 10_000.0 ** (-torch.arange(half, device=device, dtype=torch.float32) / half)
+    return Turns(angle.cos(), angle.sin())
 
 
 def taken(x: Tensor, at: Tensor) -> Tensor:
@@ -113,13 +138,23 @@ def taken(x: Tensor, at: Tensor) -> Tensor:
     return x.gather(1, at[..., None].expand(-1, -1, x.shape[-1]))
 
 
-def keep_bias(keep: Tensor, dtype: torch.dtype) -> Tensor:
-    """Keep (B,S) bool -> (B,1,1,S): 0 where True, a very low score elsewhere."""
+def fused(device: torch.device, length: int) -> bool:
+    """Whether attention over so many tokens goes through the fused kernel."""
+    return device.type != "cpu" or length >= FLASH_FROM
+
+
+def whole_sight(keep: Tensor, dtype: torch.dtype) -> Sight:
+    """Keep (B,S) bool: every token sees all that are kept."""
+    # On a GPU a kernel that takes no bias is the faster one; asking waits until nothing else is to be done.
+    if keep.device.type != "cpu" and bool(keep.all()):
+        return ALL
     bias = torch.zeros(keep.shape, dtype=dtype, device=keep.device)
-    return bias.masked_fill(~keep, torch.finfo(dtype).min / 2)[:, None, None, :]
+    return Sight(bias.masked_fill(~keep, torch.finfo(dtype).min / 2)[:, None, None, :])
 
 
-def causal_bias(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(1,1,T,T): token t sees only tokens up to t."""
+def causal_sight(length: int, dtype: torch.dtype, device: torch.device) -> Sight:
+    """Token t sees those up to t; padding stands last, so no other token sees it."""
+    if fused(device, length):
+        return Sight(causal=True)
     low = torch.full((length, length), torch.finfo(dtype).min / 2, dtype=dtype, device=device)
-    return low.triu(1)[None, None]
+    return Sight(low.triu(1)[None, None])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from autolect.core.device import compiles
 from autolect.nn.model import Model
 
 NO_TARGET = -100
@@ -18,7 +21,7 @@ ROUND = 32
 """The number of targets is rounded up to so many, so that few shapes of matrix products occur."""
 PLACES = 16
 """So are the places of a row that are looked at."""
-CHUNK = {True: 1 << 21, False: 1 << 26}
+CHUNK = {True: 1 << 21, False: 1 << 27}
 """Scores that are computed at once on a processor (True), where 8 MB stay near it and the products are large
 enough to be fast (docs/LOG.md), and on a GPU."""
 
@@ -39,7 +42,7 @@ def token_loss(model: Model, states: Tensor, targets: Tensor) -> tuple[Tensor, i
     filled = F.pad(places, (0, -count % ROUND))
     wanted = flat[filled]
     wanted[count:] = NO_TARGET
-    features = model.features(states.reshape(-1, states.shape[-1])[filled])
+    features = model.features(states.reshape(-1, states.shape[-1]).index_select(0, filled))
     total: Tensor = _VocabularyLoss.apply(  # type: ignore[no-untyped-call]
         features, model.rows(), model.output_bias, wanted, torch.is_grad_enabled()
     )
@@ -54,6 +57,34 @@ def target_places(targets: Tensor) -> Tensor:
     wanted = targets != NO_TARGET
     most = -(-int(wanted.sum(dim=1).max()) // PLACES) * PLACES
     return (~wanted).to(torch.uint8).argsort(dim=1, stable=True)[:, : max(PLACES, most)]
+
+
+def _judge(scores: Tensor, bias: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (N,V) before their bias (V,), wanted (N,) -> sum of losses, their gradient by the scores."""
+    kept = (wanted != NO_TARGET).float()
+    at = wanted.clamp(min=0)[:, None]
+    scores = scores.float().add_(bias)
+    scores -= scores.amax(dim=1, keepdim=True)
+    right = scores.gather(1, at).squeeze(1)
+    sums = scores.exp_().sum(dim=1)
+    wrong = scores.mul_((kept / sums)[:, None])
+    return ((sums.log() - right) * kept).sum(), wrong.scatter_add_(1, at, -kept[:, None])
+
+
+def _fused_judge(scores: Tensor, bias: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """`_judge` in the form that a compiler makes few kernels of; the gradient as narrow as the scores."""
+    kept = (wanted != NO_TARGET).float()
+    wide = scores.float() + bias
+    logs = torch.logsumexp(wide, dim=1)
+    right = wide.gather(1, wanted.clamp(min=0)[:, None]).squeeze(1)
+    hit = torch.arange(wide.shape[1], device=wide.device) == wanted[:, None]
+    wrong = ((wide - logs[:, None]).exp() - hit.float()) * kept[:, None]
+    return ((logs - right) * kept).sum(), wrong.to(scores.dtype)
+
+
+@functools.cache
+def _compiled_judge() -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+    return torch.compile(_fused_judge)
 
 
 class _VocabularyLoss(torch.autograd.Function):
@@ -74,21 +105,15 @@ class _VocabularyLoss(torch.autograd.Function):
         to_features = torch.empty_like(features) if learning else None
         to_rows = torch.zeros_like(rows, dtype=torch.float32) if learning else None
         to_bias = torch.zeros_like(bias, dtype=torch.float32) if learning else None
+        judge = _compiled_judge() if compiles(features.device) else _judge
         step = max(ROUND, CHUNK[place == "cpu"] // len(rows) // ROUND * ROUND)
         for first in range(0, len(features), step):
             part, ids = given[first : first + step], wanted[first : first + step]
-            kept = (ids != NO_TARGET).float()
-            at = ids.clamp(min=0)[:, None]
-            scores = F.linear(part, multiplied).float().add_(bias)
-            scores -= scores.amax(dim=1, keepdim=True)
-            right = scores.gather(1, at).squeeze(1)
-            sums = scores.exp_().sum(dim=1)
-            total += ((sums.log() - right) * kept).sum()
+            loss, wrong = judge(F.linear(part, multiplied), bias, ids)
+            total += loss
             if to_features is None or to_rows is None or to_bias is None:
                 continue
-            wrong = scores.mul_((kept / sums)[:, None])
-            wrong.scatter_add_(1, at, -kept[:, None])
-            to_bias += wrong.sum(dim=0)
+            to_bias += wrong.sum(dim=0, dtype=torch.float32)
             narrow = wrong.to(dtype)
             to_features[first : first + step] = narrow @ multiplied
             to_rows += narrow.t() @ part

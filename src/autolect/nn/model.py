@@ -182,6 +182,11 @@ class Model(nn.Module):
             nn.init.zeros_(self.guess.bias)
         self.output_bias = nn.Parameter(torch.zeros(architecture.vocab_size))
 
+    @property
+    def place(self) -> torch.device:
+        """Where its weights are, and its inputs have to be."""
+        return self.output_bias.device
+
     def encode(self, tokens: Tensor, keep: Tensor) -> Tensor:
         """tokens, keep -> states of the encoder, which looks both ways if it can."""
         ways = {"both": True} if self.architecture.both else {}

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from autolect.core.config import Section
 from autolect.core.device import recurrent_bfloat16
-from autolect.nn.attention import Attention, Keys, keep_bias
+from autolect.nn.attention import ALL, Attention, Keys, Sight, whole_sight
 from autolect.nn.norm import make_norm
 
 Cell = Literal["lstm", "gru"]
@@ -121,9 +121,7 @@ class Stack(nn.Module):
             for _ in range(layers)
         )
         self.memory_norm = make_norm("rms", width) if memory else None
-        self.memory = (
-            Attention(width, heads=1, dropout=config.dropout, rotary=False, bias=False) if memory else None
-        )
+        self.memory = Attention(width, heads=1, dropout=config.dropout, bias=False) if memory else None
         self.leave = make_norm("rms", width)
 
     def forward(
@@ -138,8 +136,8 @@ class Stack(nn.Module):
         for index, layer in enumerate(self.layers):
             x = layer(x, keep)
             if index == 0 and self.memory is not None and memory is not None:
-                bias = None if memory_keep is None else keep_bias(memory_keep, x.dtype)
-                x = self._look(x, self.memory.keys(memory), bias)
+                sight = ALL if memory_keep is None else whole_sight(memory_keep, x.dtype)
+                x = self._look(x, self.memory.keys(memory), sight)
         states: Tensor = self.leave(x) * keep[..., None]
         return states
 
@@ -155,13 +153,13 @@ class Stack(nn.Module):
             x, now = layer.step(x, before)
             hidden.append(now)
             if index == 0 and past.memory is not None:
-                x = self._look(x, past.memory, None)
+                x = self._look(x, past.memory, ALL)
         return self.leave(x), Past(hidden=hidden, memory=past.memory)
 
-    def _look(self, x: Tensor, keys: Keys, bias: Tensor | None) -> Tensor:
+    def _look(self, x: Tensor, keys: Keys, sight: Sight) -> Tensor:
         assert self.memory is not None
         assert self.memory_norm is not None
-        added = self.memory.look(self.memory_norm(x), keys, bias)
+        added = self.memory.look(self.memory_norm(x), keys, sight)
         return x + F.dropout(added, self.dropout, self.training)
 
 

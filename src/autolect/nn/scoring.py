@@ -55,15 +55,15 @@ def log_likelihoods(model: Model, pieces: Sequence[Window], *, pad: int) -> NDAr
             piece = pieces[place]
             ids[row, : len(piece.ids)] = piece.ids
             scored[row, piece.first : len(piece.ids)] = True
-        tokens = torch.from_numpy(ids)
+        tokens = torch.from_numpy(ids).to(model.place)
         keep = tokens[:, :-1] != pad
         states = model.continue_(tokens[:, :-1], keep)
-        wanted = torch.from_numpy(scored[:, 1:])
-        losses = torch.zeros(wanted.shape, dtype=torch.float64)
+        wanted = torch.from_numpy(scored[:, 1:]).to(model.place)
+        losses = torch.zeros(wanted.shape, dtype=torch.float64, device=model.place)
         losses[wanted] = F.cross_entropy(
             model.scores(states[wanted]).float(), tokens[:, 1:][wanted], reduction="none"
         ).double()
-        found[places] = -losses.sum(dim=1).numpy()
+        found[places] = -losses.sum(dim=1).cpu().numpy()
     return found
 
 
@@ -77,9 +77,9 @@ def pseudo_log_likelihood(model: Model, ids: Ids, *, mask: int) -> float:
     total = 0.0
     rows = max(1, TOKENS // len(ids))
     for start in range(0, inner, rows):
-        places = torch.arange(1 + start, 1 + min(inner, start + rows))
-        tokens = torch.from_numpy(ids).repeat(len(places), 1)
-        at = torch.arange(len(places))
+        places = torch.arange(1 + start, 1 + min(inner, start + rows), device=model.place)
+        tokens = torch.from_numpy(ids).to(model.place).repeat(len(places), 1)
+        at = torch.arange(len(places), device=model.place)
         wanted = tokens[at, places]
         tokens[at, places] = mask
         states = model.guesses(tokens, torch.ones_like(tokens, dtype=torch.bool))[at, places]
@@ -99,7 +99,7 @@ class Guessed:
 @torch.inference_mode()
 def guess_hidden(model: Model, ids: Ids, hidden: NDArray[np.bool_], *, pad: int, mask: int) -> Guessed:
     """Ids (B,T), hidden (B,T) -> how well the network guesses what is hidden."""
-    tokens, places = torch.from_numpy(ids), torch.from_numpy(hidden)
+    tokens, places = (torch.from_numpy(array).to(model.place) for array in (ids, hidden))
     states = model.guesses(tokens.masked_fill(places, mask), tokens != pad)[places]
     scores, wanted = model.scores(states).float(), tokens[places]
     loss = float(F.cross_entropy(scores, wanted, reduction="sum"))

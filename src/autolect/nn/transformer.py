@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -12,7 +12,17 @@ from torch.nn import functional as F
 
 from autolect.core.config import Section
 from autolect.core.errors import UserError
-from autolect.nn.attention import Attention, Keys, causal_bias, keep_bias, taken
+from autolect.nn.attention import (
+    ALL,
+    Attention,
+    Keys,
+    Sight,
+    Turns,
+    causal_sight,
+    taken,
+    turns_of,
+    whole_sight,
+)
 from autolect.nn.norm import NormKind, make_norm
 
 MAX_LEARNED_POSITIONS = 1024
@@ -102,18 +112,19 @@ class Feedforward(nn.Module):
 class Block(nn.Module):
     """Attention over the sequence, over the memory if there is one, then the feed-forward part."""
 
+    COMPILED: ClassVar[bool] = True
+    """A GPU's training compiles it, see `autolect.core.device`."""
+
     def __init__(self, width: int, *, config: TransformerConfig, memory: bool) -> None:
         super().__init__()
         shape = _SHAPES[config.shape]
         self.first, self.dropout = shape.first, config.dropout
 
-        def attention(*, rotary: bool) -> Attention:
-            return Attention(
-                width, heads=config.heads, dropout=config.dropout, rotary=rotary, bias=shape.inner != "gated"
-            )
+        def attention() -> Attention:
+            return Attention(width, heads=config.heads, dropout=config.dropout, bias=shape.inner != "gated")
 
-        self.own, self.own_norm = attention(rotary=shape.rotary), make_norm(shape.norm, width)
-        self.memory = attention(rotary=False) if memory else None
+        self.own, self.own_norm = attention(), make_norm(shape.norm, width)
+        self.memory = attention() if memory else None
         self.memory_norm = make_norm(shape.norm, width) if memory else None
         self.forward_part = Feedforward(width, inner=shape.inner)
         self.forward_norm = make_norm(shape.norm, width)
@@ -121,9 +132,9 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,
-        bias: Tensor | None,
-        memory: Tensor | None,
-        memory_bias: Tensor | None,
+        sight: Sight,
+        memory: Tensor | None = None,
+        memory_sight: Sight = ALL,
         at: Tensor | None = None,
     ) -> Tensor:
         """X (B,T,D) -> (B,T,D), or (B,Q,D) where only the tokens at (B,Q) are wanted."""
@@ -131,29 +142,31 @@ class Block(nn.Module):
         looking = seen
         if at is not None:
             x, looking = taken(x, at), taken(seen, at)
-        x = self._add(x, self.own(looking, seen, bias, at), self.own_norm)
+        x = self._add(x, self.own(looking, seen, sight, at), self.own_norm)
         if self.memory is not None and memory is not None:
-            x = self._look(x, self.memory.keys(memory), memory_bias)
+            x = self._look(x, self.memory.keys(memory), memory_sight)
         return self._feed(x)
 
-    def step(self, x: Tensor, past: Keys | None, memory: Keys | None) -> tuple[Tensor, Keys]:
+    def step(
+        self, x: Tensor, past: Keys | None, memory: Keys | None, turns: Turns | None
+    ) -> tuple[Tensor, Keys]:
         """One more token (B,1,D)."""
         seen = self.own_norm(x) if self.first else x
-        added, past = self.own.step(seen, past)
+        added, past = self.own.step(seen, past, turns)
         x = self._add(x, added, self.own_norm)
         if memory is not None:
-            x = self._look(x, memory, None)
+            x = self._look(x, memory, ALL)
         return self._feed(x), past
 
     def memory_keys(self, memory: Tensor) -> Keys | None:
         """What every step looks up in the memory, computed once."""
         return None if self.memory is None else self.memory.keys(memory)
 
-    def _look(self, x: Tensor, keys: Keys, bias: Tensor | None) -> Tensor:
+    def _look(self, x: Tensor, keys: Keys, sight: Sight) -> Tensor:
         assert self.memory is not None
         assert self.memory_norm is not None
         seen = self.memory_norm(x) if self.first else x
-        return self._add(x, self.memory.look(seen, keys, bias), self.memory_norm)
+        return self._add(x, self.memory.look(seen, keys, sight), self.memory_norm)
 
     def _feed(self, x: Tensor) -> Tensor:
         seen = self.forward_norm(x) if self.first else x
@@ -173,6 +186,7 @@ class Stack(nn.Module):
         super().__init__()
         shape = _SHAPES[config.shape]
         self.causal, self.dropout = causal, config.dropout
+        self.pairs = width // config.heads // 2 if shape.rotary else None
         self.positions = None if shape.rotary else nn.Embedding(MAX_LEARNED_POSITIONS, width)
         self.enter = None if shape.first else make_norm(shape.norm, width)
         self.blocks = nn.ModuleList(Block(width, config=config, memory=memory) for _ in range(layers))
@@ -195,15 +209,15 @@ class Stack(nn.Module):
         (B,Q,D), of a stack that looks both ways; the last block computes no others.
         """
         assert at is None or not self.causal, "what may be seen would differ from place to place"
-        bias = keep_bias(keep, x.dtype)
-        if self.causal and not both:
-            bias = torch.minimum(bias, causal_bias(x.shape[1], x.dtype, x.device))
-        memory_bias = None if memory_keep is None else keep_bias(memory_keep, x.dtype)
+        one_way = self.causal and not both
+        sight = causal_sight(x.shape[1], x.dtype, x.device) if one_way else whole_sight(keep, x.dtype)
+        sight = sight._replace(turns=self._turns(x, first=0))
+        memory_sight = ALL if memory_keep is None else whole_sight(memory_keep, x.dtype)
         x = self._enter(x, position=0)
         *lower, last = self.blocks
         for block in lower:
-            x = block(x, bias, memory, memory_bias)
-        x = last(x, bias, memory, memory_bias, at)
+            x = block(x, sight, memory, memory_sight)
+        x = last(x, sight, memory, memory_sight, at)
         if self.leave is not None:
             x = self.leave(x)
         return x * (keep if at is None else keep.gather(1, at))[..., None]
@@ -214,14 +228,21 @@ class Stack(nn.Module):
         if past is None:
             keys = [None if memory is None else block.memory_keys(memory) for block in self._each()]
             past = Past(own=[None] * len(self.blocks), memory=keys)
+        turns = self._turns(x, first=past.position)
         x = self._enter(x, position=past.position)
         own: list[Keys | None] = []
         for block, before, keys_of_memory in zip(self._each(), past.own, past.memory, strict=True):
-            x, keys_now = block.step(x, before, keys_of_memory)
+            x, keys_now = block.step(x, before, keys_of_memory, turns)
             own.append(keys_now)
         if self.leave is not None:
             x = self.leave(x)
         return x, Past(own=own, memory=past.memory, position=past.position + 1)
+
+    def _turns(self, x: Tensor, *, first: int) -> Turns | None:
+        """Those of the tokens of x (B,T,D), the first of which stands at ``first``."""
+        if self.pairs is None:
+            return None
+        return turns_of(x.shape[1], self.pairs, first=first, device=x.device)
 
     def _each(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]

@@ -118,14 +118,14 @@ def _read(model: Model, begin: Tensor, memory: Tensor | None, *, rows: int) -> t
 
 
 def _step(model: Model, tokens: Tensor, past: Any, memory: Tensor | None) -> tuple[Tensor, Any]:
-    """Tokens (B,1) -> scores (B,V) of the next one."""
+    """Tokens (B,1) -> scores (B,V) of the next one, where tokens are drawn: on the processor."""
     first, second = (None, None) if past is None else past
-    x = model.embedding(tokens)
+    x = model.embedding(tokens.to(model.place))
     if model.architecture.causal:
         x, first = model.encoder.step(x, first)
     if model.decoder is not None:
         x, second = model.decoder.step(x, second, memory)
-    return model.scores(x[:, 0]).float(), (first, second)
+    return model.scores(x[:, 0]).float().cpu(), (first, second)
 
 
 def _choose(

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from autolect.core import stop
-from autolect.core.device import Device, on
+from autolect.core.device import Device, compile_parts, compiles, on
 from autolect.core.errors import UserError
-from autolect.core.goal import Goal, Loss, Score
+from autolect.core.goal import Goal, Loss, Score, Tensors
 from autolect.core.progress import Progress, Silent
 from autolect.core.recipe import TrainConfig
 from autolect.train import checkpoint, trouble
@@ -212,9 +212,11 @@ class _Loop:
         self.goal, self.config, self.seed, self.device = goal, config, seed, device
         self.batches, self.progress, self.what = batches, progress, what
         goal.network.to(device.place)
+        compile_parts(goal.network, device)
         self.optimizer = make_optimizer(goal.network, config)
         self.state = _State(steps=0)
         self.spent: defaultdict[str, float] = defaultdict(float)
+        self._ahead: tuple[int, list[Tensors]] | None = None
 
     def begin(self, folder: Path | None, key: str, history: History) -> tuple[dict[str, Tensor], int]:
         """Resume from the folder's checkpoint, or start: gives the best weights and the step."""
@@ -254,6 +256,7 @@ class _Loop:
         network.train()
         loss = self._backward(state.step)
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
+        self._prepare(state.step + 1)
         rate = rate_at(state.step, steps=state.steps, peak=self.config.rate, warmup=self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -307,29 +310,38 @@ class _Loop:
 
     def _backward(self, step: int) -> Loss:
         """Gradients of the mean loss of a step's batch; all randomness follows from (seed, step)."""
-        batch = self.batches.at(step)
-        draw = np.random.default_rng([self.seed, 2, step])
         torch.manual_seed(int(np.random.SeedSequence([self.seed, 3, step]).generate_state(1)[0]))
         found = []
         try:
-            for rows in np.array_split(batch.rows, min(self.config.micro_batches, len(batch.rows))):
-                with self.device.computing():
-                    with self._clock("data"):
-                        noisy = self.goal.collate(rows, batch.length, draw, done=self.done(step))
-                    with self._clock("forward"):
-                        loss = self.goal.loss(on(noisy, self.device))
+            with self._clock("data"):
+                parts = self._noisy(step)
+            for noisy in parts:
+                with self.device.computing(), self._clock("forward"):
+                    loss = self.goal.loss(on(noisy, self.device))
                 with self._clock("backward"):
                     torch.autograd.backward(loss.total)
                 found.append(loss.detached())
         except (MemoryError, RuntimeError) as error:
             if not trouble.is_memory(error):
                 raise
-            raise trouble.memory(batch, self.config, what=self.what) from error
+            raise trouble.memory(self.batches.at(step), self.config, what=self.what) from error
         whole = functools.reduce(operator.add, found)
-        for value in self.goal.network.parameters():
-            if value.grad is not None:
-                value.grad.div_(max(1, whole.targets))
+        gradients = [value.grad for value in self.goal.network.parameters() if value.grad is not None]
+        torch._foreach_div_(gradients, max(1, whole.targets))
         return whole
+
+    def _noisy(self, step: int) -> list[Tensors]:
+        """A step's batch in its parts, with what is to be predicted."""
+        if self._ahead is not None and self._ahead[0] == step:
+            return self._ahead[1]
+        batch, draw = self.batches.at(step), np.random.default_rng([self.seed, 2, step])
+        parts = np.array_split(batch.rows, min(self.config.micro_batches, len(batch.rows)))
+        return [self.goal.collate(rows, batch.length, draw, done=self.done(step)) for rows in parts]
+
+    def _prepare(self, step: int) -> None:
+        """Make a step's batch while a GPU is still busy with the one before."""
+        if self.device.place.type == "cuda" and step < self.state.steps:
+            self._ahead = step, self._noisy(step)
 
     def budget(self, measuring: float) -> tuple[int, int]:
         """The recipe's budget as a number of steps, and how often to look at valid meanwhile.
@@ -354,10 +366,13 @@ class _Loop:
         """The mean over batches spread through the first epoch; what these steps learned is forgotten."""
         network, weights = self.goal.network, self.weights()
         network.train()
-        self._backward(0)
+        places = np.linspace(0, self.batches.num_batches - 1, MEASURED_STEPS).astype(int)
+        # What is compiled is compiled for a shape when it is first seen.
+        for place in places if compiles(self.device.place) else [0]:
+            self._backward(int(place))
         self.spent.clear()
         started = time.monotonic()
-        for place in np.linspace(0, self.batches.num_batches - 1, MEASURED_STEPS).astype(int):
+        for place in places:
             self._backward(int(place))
             with self._clock("update"):
                 torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip)
