@@ -47,7 +47,7 @@ bench-setup: install  ## make build/peers, the environment of those that bench m
 	test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
 	build/peers/bin/python -m pip install --quiet $(PEERS)
 
-BENCHES ?= training autoencoder finetuning inference prepare vectors growth time_to_loss
+BENCHES ?= training autoencoder finetuning inference prepare vectors growth planned time_to_loss
 
 bench: install  ## measure speed beside peers, and write docs/benchmarks.md; BENCHES says which
 	mkdir -p build

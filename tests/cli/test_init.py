@@ -90,3 +90,32 @@ def test_data_for_two_tasks_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.tsv").write_text("".join(f"some text {n}\t{'x' if n % 2 else 'y'}\n" for n in range(30)))
     with pytest.raises(UserError, match="one task"):
         made(tmp_path, "a.conll", "b.tsv")
+
+
+def test_more_minutes_and_more_text_serve_a_larger_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autolect.jobs.init.power", lambda: 1.0)
+    (tmp_path / "large.txt").write_text(ENGLISH * 100_000)
+    (tmp_path / "small.txt").write_text(ENGLISH * 100)
+
+    def width(text: str, minutes: float) -> int:
+        written = tmp_path / f"{text}-{minutes}.toml"
+        init([str(tmp_path / f"{text}.txt")], recipe=written, minutes=minutes)
+        table = recipes.read(written, environment={}).model_dump()
+        assert table["train"]["minutes"] == minutes
+        found: int = table["encoder"]["width"]
+        return found
+
+    assert width("large", 1) < width("large", 10) < width("large", 60)
+    assert width("small", 1) == width("small", 60)
+
+
+def test_a_gpu_is_given_larger_steps_and_heads_stay_as_wide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autolect.jobs.init.power", lambda: 1000.0)
+    (tmp_path / "large.txt").write_text(ENGLISH * 1_000_000)
+    table = made(tmp_path, "large.txt").model_dump()
+    assert table["train"]["batch_tokens"] > recipes.TrainConfig(steps=1).batch_tokens
+    assert table["encoder"]["width"] == 64 * table["encoder"]["heads"]

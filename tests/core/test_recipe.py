@@ -86,3 +86,13 @@ def test_a_key_written_for_the_new_kind_is_still_checked(tmp_path: Path) -> None
 def test_a_resolved_recipe_reads_back_as_itself(tmp_path: Path) -> None:
     found = read(tmp_path, FOUR_LINES, "encoder.kind=lstm", "train.steps=3", "vectors.kind=none")
     assert recipe.from_table(recipe.to_table(found)) == found
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "recipes").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_every_recipe_that_is_shipped_can_be_read_and_its_files_are_there(path: Path) -> None:
+    found = recipe.read(path, environment={})
+    assert found.name == path.stem
+    assert found.corpus is not None
+    assert all(Path(name).exists() for name in found.corpus.files)

@@ -104,6 +104,23 @@ def test_it_learns_and_leaves_the_best_weights() -> None:
     assert goal.measure(CPU).value == outcome.best.value
 
 
+def test_batches_that_are_made_ahead_for_a_busy_device_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[list[int]] = []
+
+    class Told(Line):
+        def collate(self, rows: Any, length: int, draw: Any, *, done: float = 0.0) -> Any:
+            made.append([*rows.tolist(), round(1000 * done)])
+            return super().collate(rows, length, draw, done=done)
+
+    one = train(Told(), steps=7, micro_batches=2)
+    in_turn = list(made)
+    made.clear()
+    monkeypatch.setattr(Device, "apart", property(lambda _: True))
+    other = train(Told(), steps=7, micro_batches=2)
+    assert made == in_turn
+    assert other.best == one.best
+
+
 @pytest.mark.parametrize("stop_at", [3, 9, 17, 29])
 def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits_and_log(
     tmp_path: Path, stop_at: int

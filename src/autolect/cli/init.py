@@ -18,12 +18,21 @@ def init(
     recipe: Annotated[
         Path, typer.Option("--output", "-o", metavar="RECIPE", help="Where the recipe goes.")
     ] = Path("recipe.toml"),
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--minutes",
+            "-m",
+            min=0.1,
+            help="How long it may pretrain on this machine; the network is as large as that serves.",
+        ),
+    ] = None,
 ) -> None:
     """Look at files and write a commented recipe for them."""
     voice = options.voice_of(ctx)
     from autolect.jobs import init as job
 
-    proposal = job.init(files, recipe=recipe)
+    proposal = job.init(files, recipe=recipe, minutes=minutes)
     if voice.json:
         show.write(show.plain_json({"recipe": str(recipe), **dict(proposal.rows)}))
         return

@@ -22,6 +22,8 @@ DtypeName = Literal["auto", "float32", "bfloat16"]
 
 COMPILED = "COMPILED"
 """A part of a network that has this attribute, and it is true, is compiled where that pays."""
+_NARROW, _GPU = 4.0, 1000.0
+"""What bfloat16 in a processor, and a GPU, were seen to give (docs/LOG.md)."""
 _COMPILES = 64
 """So many variants of a part (shapes, training or not) are compiled before the rest runs as it is."""
 
@@ -32,6 +34,11 @@ class Device:
 
     place: torch.device
     dtype: torch.dtype
+
+    @property
+    def apart(self) -> bool:
+        """Whether it computes while the program goes on."""
+        return self.place.type != "cpu"
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
@@ -60,6 +67,15 @@ def fast_bfloat16(place: torch.device) -> bool:
 def recurrent_bfloat16() -> bool:
     """Whether the processor has a kernel for an LSTM in bfloat16: oneDNN has none before AVX-512."""
     return bool({"avx512bw", "amx_bf16"} & processor_flags())
+
+
+def power() -> float:
+    """How many times as fast as two plain cores this machine trains: a guess by its kind, nothing is run."""
+    place = choose().place
+    if place.type == "cuda":
+        return _GPU
+    cores = len(os.sched_getaffinity(0)) / 2
+    return cores * (_NARROW if fast_bfloat16(place) else 1.0)
 
 
 @functools.cache
@@ -94,7 +110,7 @@ def processor_flags() -> frozenset[str]:
 
 def on(batch: Tensors, device: Device) -> Tensors:
     """A batch on a device."""
-    if device.place.type == "cpu":
+    if not device.apart:
         return batch
     return {name: value.to(device.place, non_blocking=True) for name, value in batch.items()}
 

@@ -7,11 +7,12 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from autolect.core import files
+from autolect.core.device import power
 from autolect.core.errors import UserError
 from autolect.text import columns, labelled, language, readers, tables
 
@@ -52,35 +53,75 @@ class _Labelled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Size:
-    """Up to so many characters of text: a vocabulary, an encoder and minutes."""
+class _Network:
+    """An encoder for up to so many characters of text, and for so much work."""
+
+    characters: float
+    work: float
+    """Minutes of pretraining on two cores with AVX2, times `power`; below, a smaller one learns more."""
+    width: int
+    layers: int
+    rate: float
+
+
+_NETWORKS = (
+    _Network(3e5, 0, 128, 2, 3e-3),
+    _Network(3e6, 6, 192, 3, 2e-3),
+    _Network(3e7, 30, 256, 4, 1e-3),
+    _Network(3e8, 200, 384, 6, 1e-3),
+    _Network(3e9, 2000, 512, 8, 6e-4),
+    _Network(float("inf"), 20_000, 768, 12, 4e-4),
+)
+"""From small to large. The work of the first three was measured (docs/LOG.md), the others are guesses."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Amount:
+    """Up to so many characters of text: a vocabulary, and minutes if none are named."""
 
     characters: float
     vocab_size: int
-    width: int
-    layers: int
-    minutes: int
+    minutes: float
 
 
-_SIZES = (
-    _Size(3e5, 2000, 128, 2, 2),
-    _Size(3e6, 6000, 192, 3, 5),
-    _Size(3e7, 8000, 256, 4, 15),
-    _Size(3e8, 16000, 384, 6, 90),
-    _Size(float("inf"), 32000, 512, 8, 480),
+_AMOUNTS = (
+    _Amount(3e5, 2000, 2),
+    _Amount(3e6, 6000, 5),
+    _Amount(3e7, 8000, 15),
+    _Amount(3e8, 16000, 90),
+    _Amount(float("inf"), 32000, 480),
 )
+_HEAD = 64
+"""Features of a head, in networks that are wide enough for four of them."""
+_MANY = 16_384
+"""Tokens a step where small products leave the machine idle."""
+_MANY_FROM = 100.0
+"""Which it is from this `power` on."""
 
 
-def init(patterns: Sequence[str], *, recipe: Path) -> Proposal:
-    """Write a recipe for the files that paths, folders and patterns name; an existing one stays."""
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """What a recipe says of sizes."""
+
+    vocab_size: int
+    minutes: float
+    network: _Network
+    batch_tokens: int | None
+
+
+def init(patterns: Sequence[str], *, recipe: Path, minutes: float | None = None) -> Proposal:
+    """Write a recipe for the files that paths, folders and patterns name; an existing one stays.
+
+    minutes: of pretraining on this machine; empty: by the amount of text.
+    """
     if recipe.exists():
         raise UserError("is there already", where=str(recipe), fix="choose another name with -o")
-    proposal = propose(patterns, beside=recipe.parent)
+    proposal = propose(patterns, beside=recipe.parent, minutes=minutes)
     files.save_file(recipe, proposal.text)
     return proposal
 
 
-def propose(patterns: Sequence[str], *, beside: Path) -> Proposal:
+def propose(patterns: Sequence[str], *, beside: Path, minutes: float | None = None) -> Proposal:
     """Look at files; paths in the recipe are relative to ``beside`` where they lie below it."""
     paths = readers.expand(patterns)
     found = {path: _look(path) for path in paths}
@@ -96,13 +137,26 @@ def propose(patterns: Sequence[str], *, beside: Path) -> Proposal:
     texts, ratio = sample(corpus, column)
     code = language.guess(texts)
     total = sum(characters(path, column, ratio) for path in corpus)
-    size = next(one for one in _SIZES if total <= one.characters)
-    if code in _MANY_CHARACTERS:
-        size = replace(size, vocab_size=max(size.vocab_size, _FEWEST_PIECES))
+    size = _size(total, code, minutes)
     written = _short(patterns, plain, paths, beside) if plain else [_from(corpus[0], beside)]
     return Proposal(
         text=_text(written, code, size, parts, column=column, beside=beside),
         rows=_rows(corpus, code, total, size, parts),
+    )
+
+
+def _size(characters: float, code: str, minutes: float | None) -> _Size:
+    """The largest network that the text can fill and the minutes can train."""
+    amount = next(one for one in _AMOUNTS if characters <= one.characters)
+    minutes = amount.minutes if minutes is None else minutes
+    speed = power()
+    most = next(place for place, one in enumerate(_NETWORKS) if characters <= one.characters)
+    fitting = [one for one in _NETWORKS[: most + 1] if one.work <= minutes * speed]
+    return _Size(
+        vocab_size=max(amount.vocab_size, _FEWEST_PIECES if code in _MANY_CHARACTERS else 0),
+        minutes=minutes,
+        network=fitting[-1],
+        batch_tokens=_MANY if speed >= _MANY_FROM else None,
     )
 
 
@@ -219,8 +273,8 @@ def _rows(
     corpus: Sequence[Path], code: str, characters: float, size: _Size, parts: dict[str, _Labelled]
 ) -> tuple[tuple[str, str], ...]:
     rows = [("text", f"{len(corpus)} {'file' if len(corpus) == 1 else 'files'}, about {_round(characters)}")]
-    rows += [("language", code), ("encoder", f"{size.layers} layers, width {size.width}")]
-    rows += [("vocabulary", f"{size.vocab_size}"), ("pretraining", f"{size.minutes} minutes")]
+    rows += [("language", code), ("encoder", f"{size.network.layers} layers, width {size.network.width}")]
+    rows += [("vocabulary", f"{size.vocab_size}"), ("pretraining", f"{size.minutes:g} minutes")]
     rows += [(name, f"{one.path.name}, {one.num_examples} examples") for name, one in parts.items()]
     rows += [("task", parts["train"].kind if parts else "none")]
     return tuple(rows)
@@ -255,11 +309,17 @@ def _text(
     lines += ["[tokenizer]", f'kind = "unigram"  # {why}']
     lines += [f"vocab_size = {size.vocab_size}  # at most; a small corpus gives fewer", ""]
     lines += ["[vectors]", 'kind = "counts"  # skipgram, cbow, fasttext or none', ""]
-    lines += ["[encoder]", 'kind = "transformer"  # lstm or gru: smaller and faster', f"width = {size.width}"]
-    lines += [f"layers = {size.layers}", ""]
+    network, heads = size.network, size.network.width // _HEAD
+    lines += ["[encoder]", 'kind = "transformer"  # lstm or gru: smaller and faster']
+    lines += [f"width = {network.width}", f"layers = {network.layers}"]
+    lines += [f"heads = {heads}"] if heads > 4 else []
+    lines += [""]
     lines += ["[decoder]", 'kind = "transformer"  # lstm or gru', ""]
     lines += ["[objective]", 'kind = "autoencode"  # masked (BERT), causal (GPT-2) ...', ""]
-    lines += ["[train]", f"minutes = {size.minutes}  # or steps, epochs, tokens", ""]
+    lines += ["[train]", f"minutes = {size.minutes:g}  # or steps, epochs, tokens"]
+    lines += [f"rate = {network.rate:g}"]
+    lines += [f"batch_tokens = {size.batch_tokens}"] if size.batch_tokens else []
+    lines += [""]
     return "\n".join([*lines, *_task_lines(parts, beside)])
 
 

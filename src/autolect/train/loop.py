@@ -339,8 +339,8 @@ class _Loop:
         return [self.goal.collate(rows, batch.length, draw, done=self.done(step)) for rows in parts]
 
     def _prepare(self, step: int) -> None:
-        """Make a step's batch while a GPU is still busy with the one before."""
-        if self.device.place.type == "cuda" and step < self.state.steps:
+        """Make a step's batch while the device is still busy with the one before."""
+        if self.device.apart and step < self.state.steps:
             self._ahead = step, self._noisy(step)
 
     def budget(self, measuring: float) -> tuple[int, int]:
