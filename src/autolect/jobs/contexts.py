@@ -20,11 +20,14 @@ from autolect.text.tokenizer import PAD, Tokenizer
 from autolect.vectors.store import WordVectors
 
 NAME = "contexts"
-TOKENS = 100_000
+MOST, FEWEST = 100_000, 25_000
 """Tokens of training text that the means are taken over, about."""
+SEEN = 4
+"""One for so many that were trained on, within these bounds."""
 LEAST = 3
 """A word that stands less often in them has no mean."""
-_ROWS = 64
+_ROWS, _AT_ONCE = 64, 512
+"""Texts of a batch, and texts that are sorted by length before they become batches."""
 
 Spans = Sequence[tuple[int, int]]
 
@@ -54,17 +57,29 @@ class Contexts:
         return self._around.nearest(state - self._usual, count=count)
 
 
+def wanted(seen: float) -> int:
+    """Tokens that the means are taken over after so many were trained on."""
+    return max(FEWEST, min(MOST, int(seen / SEEN)))
+
+
 def learn(
-    model: Model, tokenizer: Tokenizer, texts: Iterable[str], *, language: str, length: int, device: Device
+    model: Model,
+    tokenizer: Tokenizer,
+    texts: Iterable[str],
+    *,
+    tokens: int,
+    language: str,
+    length: int,
+    device: Device,
 ) -> WordVectors:
-    """The mean state (D,) of every word that stands `LEAST` times or more in about `TOKENS` tokens.
+    """The mean state (D,) of every word that stands `LEAST` times or more in about so many ``tokens``.
 
     texts: cleaned. length: tokens that the network reads of each.
     """
     sums: dict[str, NDArray[np.float64]] = {}
     counts: dict[str, int] = {}
     seen, source = 0, iter(texts)
-    while seen < TOKENS and (some := list(islice(source, _ROWS))):
+    while seen < tokens and (some := list(islice(source, _AT_ONCE))):
         placed = [Placed(one.ids[:length], one.offsets[:length]) for one in tokenizer.encode_batch(some)]
         seen += sum(len(one.ids) for one in placed)
         spans = [segment.words(text, language=language) for text in some]

@@ -21,6 +21,7 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Goal, Tensors
 from autolect.core.progress import Progress, Silent
 from autolect.core.recipe import CorpusConfig, Recipe, changed
+from autolect.jobs import contexts
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.evaluate import evaluate
 from autolect.jobs.finetune import read_data, task_goal
@@ -251,11 +252,14 @@ class _Planned:
     def _pretrained(self, training: Pretraining, one: Pace) -> float:
         """Seconds of the stage: its loop, and what is built and measured around it, as in the sample."""
         a_token = one.look / self._capped("valid", MOST_MEASURED, training)
-        held = {name: self._held(name, MOST_MEASURED, training) for name in ("valid", "test")}
+        held = {"valid": self._held("valid", MOST_MEASURED, training)}
+        held |= {"test": self._held("test", tested(0), training)}
         few = FEW["steps"] * one.step + 2 * held["valid"] * a_token
-        test = self._capped("test", tested(one.steps * one.tokens), training)
+        seen = one.steps * one.tokens
+        more = self._capped("test", tested(seen), training) - held["test"]
+        more += contexts.wanted(seen) - contexts.wanted(0)
         around = max(0.0, self.run.seconds["pretrained"] - few)
-        return one.seconds + around + (test - held["test"]) * a_token
+        return one.seconds + around + more * a_token
 
     def _held(self, name: str, most: int, training: Pretraining) -> float:
         """Tokens of a split of the sample that are looked at."""

@@ -45,8 +45,8 @@ from autolect.vectors.store import WordVectors
 MEASURED_TOKENS = 8192
 MOST_MEASURED = 65_536
 """Tokens of the valid split that each look measures."""
-MOST_TESTED = 4 * MOST_MEASURED
-"""Tokens of the test split that are measured at the end, after a long training."""
+LEAST_TESTED, MOST_TESTED = MOST_MEASURED // 2, 4 * MOST_MEASURED
+"""Tokens of the test split that are measured at the end, after a short and after a long training."""
 TESTING = 8
 """One token of the test split is measured for so many that were trained on."""
 LIKENED, LIKENED_LENGTH = 4096, 64
@@ -132,7 +132,7 @@ class PretrainGoal:
 
 def tested(seen: float) -> int:
     """Tokens of the test split that are measured after so many were trained on."""
-    return max(MOST_MEASURED, min(MOST_TESTED, int(seen / TESTING)))
+    return max(LEAST_TESTED, min(MOST_TESTED, int(seen / TESTING)))
 
 
 def pretrain(run: Run, corpus: Path, tokens: Path, vectors: Path | None) -> Path:
@@ -228,7 +228,7 @@ class Pretraining:
                     shutil.copyfile(path, folder / path.name)
         elif self.start is not None:
             copy_vectors(self.start, folder)
-        self._contexts(device).save(folder, name=contexts.NAME)
+        self._contexts(device, contexts.wanted(outcome.tokens)).save(folder, name=contexts.NAME)
         self._likeness().save(folder)
         history.copy_timeless(work, folder)
         write_info(folder, self._info(outcome, test))
@@ -238,13 +238,21 @@ class Pretraining:
             return ()
         return (bundle.digest(self.start), *self.parent.parents)
 
-    def _contexts(self, device: Device) -> WordVectors:
+    def _contexts(self, device: Device, tokens: int) -> WordVectors:
         """Contextual vectors of the frequent words, over documents spread through the training text."""
-        every = max(1, int(self.goal.lengths.sum()) // contexts.TOKENS)
+        every = max(1, int(self.goal.lengths.sum()) // tokens)
         texts = islice(documents(self.corpus, "train"), 0, None, every)
         known = files.read_json(self.corpus / FIGURES)["language"]
         length = self.run.recipe.train.length - 2
-        return contexts.learn(self.model, self.tokenizer, texts, language=known, length=length, device=device)
+        return contexts.learn(
+            self.model,
+            self.tokenizer,
+            texts,
+            tokens=tokens,
+            language=known,
+            length=length,
+            device=device,
+        )
 
     def _likeness(self) -> likeness.Likeness:
         """How texts are compared, from texts spread through the training split."""
