@@ -49,6 +49,8 @@ def main() -> int:
         folder = Path(place)
         inputs(folder, language=given.language)
         peers = [_peer(folder, given.minutes, rate) for rate in given.rates]
+        print(f"## time_to_loss\n\nText to a masked model, {given.minutes:g} minutes for the peer.\n")
+        print(f"{processor()}\n")
         print("| side | loss | seconds | of these to prepare | tokens seen | M parameters |")
         print("| --- | --- | --- | --- | --- | --- |")
         best = min(peers, key=lambda one: float(one["loss"]))

@@ -140,9 +140,12 @@ MUTANTS = (
     Mutant(
         "noise drawn from the clock",
         LOOP,
-        "        draw = np.random.default_rng([self.seed, 2, step])\n",
-        "        draw = np.random.default_rng()\n",
+        "self.batches.at(step), np.random.default_rng([self.seed, 2, step])",
+        "self.batches.at(step), np.random.default_rng()",
         TRAIN,
+    ),
+    Mutant(
+        "a batch made ahead is taken twice", LOOP, "self._ahead[0] == step", "self._ahead[0] <= step", TRAIN
     ),
     Mutant(
         "sampler position off by one",

@@ -65,14 +65,15 @@ class _Network:
 
 
 _NETWORKS = (
-    _Network(3e5, 0, 128, 2, 3e-3),
-    _Network(3e6, 6, 192, 3, 2e-3),
-    _Network(3e7, 30, 256, 4, 1e-3),
+    _Network(0, 0, 64, 2, 6e-3),
+    _Network(3e5, 1, 128, 2, 3e-3),
+    _Network(3e6, 8, 192, 3, 2e-3),
+    _Network(3e7, 40, 256, 4, 1e-3),
     _Network(3e8, 200, 384, 6, 1e-3),
     _Network(3e9, 2000, 512, 8, 6e-4),
     _Network(float("inf"), 20_000, 768, 12, 4e-4),
 )
-"""From small to large. The work of the first three was measured (docs/LOG.md), the others are guesses."""
+"""From small to large. The work of the second was measured (docs/LOG.md), what lies above is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
