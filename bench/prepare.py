@@ -35,9 +35,11 @@ def inputs(folder: Path, *, language: str) -> None:
 
 def prepare_ours(folder: Path, *, language: str) -> Round:
     """Read, clean, cut, mark, and write the token store."""
+    from itertools import islice
+
     from autolect.text import readers
     from autolect.text.clean import Cleaner
-    from autolect.text.marks import marked
+    from autolect.text.marks import token_marks
     from autolect.text.shards import TokenWriter
     from autolect.text.tokenizer import Tokenizer
 
@@ -49,7 +51,9 @@ def prepare_ours(folder: Path, *, language: str) -> Round:
             texts = (
                 cleaner.clean(one.text).text for one in readers.read(folder / "text.txt", document="line")
             )
-            for found, marks in marked(texts, tokenizer, language=language):
+            while some := list(islice(texts, 1000)):
+                found = tokenizer.encode_batch(some)
+                marks = token_marks(some, [one.offsets for one in found], language=language)
                 for one, of_one in zip(found, marks, strict=True):
                     writer.add(one.ids, of_one)
             writer.close()

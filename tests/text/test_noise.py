@@ -7,8 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from autolect.text import marks as marking
-from autolect.text.marks import marked, token_marks
+from autolect.text.marks import token_marks
 from autolect.text.noise import (
     Chosen,
     Hiding,
@@ -221,19 +220,3 @@ def test_a_control_token_stands_in_front_and_no_noise_ever_touches_it() -> None:
         assert np.array_equal(noisy[:, 0], begins)
     filled = infill(texts.ids, choose(texts, 0.4, draw, units=units), units, gone)
     assert np.array_equal(filled[:, 0], begins)
-
-
-def test_texts_cut_ahead_come_in_order_with_their_own_marks(
-    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(marking, "AT_ONCE", 2)
-    texts = [*CHINESE, *ENGLISH, "终"]
-    found = list(marked(iter(texts), tokenizer, language="zh"))
-    assert [len(some) for some, _ in found] == [2, 2, 2, 2, 1]
-    cut = tokenizer.encode_batch(texts)
-    marks = token_marks(texts, [one.offsets for one in cut], language="zh")
-    for one, other in zip(cut, [one for some, _ in found for one in some], strict=True):
-        assert one.ids.tolist() == other.ids.tolist()
-    for first, second in zip(marks, [one for _, some in found for one in some], strict=True):
-        assert first.tolist() == second.tolist()
-    assert list(marked(iter(()), tokenizer, language="zh")) == []

@@ -19,7 +19,7 @@ from autolect.jobs.stages import Run, section
 from autolect.text import language, readers, split
 from autolect.text.clean import Cleaner
 from autolect.text.dedup import Deduplicator
-from autolect.text.marks import marked
+from autolect.text.marks import token_marks
 from autolect.text.shards import NO_STYLE, TokenWriter
 from autolect.text.tokenizer import Tokenizer
 from autolect.text.tokenizer import train as train_tokenizer
@@ -267,7 +267,9 @@ def _write_tokens(
     numbers = {style: number for number, style in enumerate(styles)}
     unknown = spelt = 0.0
     texts, kinds = documents(corpus, name), documents(corpus, name, column="style")
-    for found, marks in marked(texts, tokenizer, language=language):
+    while some := list(islice(texts, BATCH)):
+        found = tokenizer.encode_batch(some)
+        marks = token_marks(some, [one.offsets for one in found], language=language)
         for one, of_one, style in zip(found, marks, kinds, strict=False):
             writer.add(one.ids, of_one, style=numbers.get(style, NO_STYLE))
         ids = np.concatenate([one.ids for one in found])

@@ -1,10 +1,8 @@
-"""Texts -> tokens, and which of them begin a word or a sentence, whatever the tokenizer."""
+"""Which tokens begin a word or a sentence, whatever the tokenizer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Sequence
 from operator import itemgetter
 
 import numpy as np
@@ -12,27 +10,6 @@ from numpy.typing import NDArray
 
 from autolect.text import segment
 from autolect.text.shards import SENTENCE, WORD, Marks
-from autolect.text.tokenizer import Encoding, Tokenizer
-
-AT_ONCE = 1000
-"""Texts that are cut together."""
-
-
-def marked(
-    texts: Iterator[str], tokenizer: Tokenizer, *, language: str
-) -> Iterator[tuple[list[Encoding], list[Marks]]]:
-    """Tokens and marks of some texts at a time, in order; the next are cut while these get their marks."""
-
-    def cut() -> tuple[list[str], list[Encoding]]:
-        some = list(islice(texts, AT_ONCE))
-        return some, tokenizer.encode_batch(some) if some else []
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        some, found = cut()
-        while some:
-            ahead = pool.submit(cut)
-            yield found, token_marks(some, [one.offsets for one in found], language=language)
-            some, found = ahead.result()
 
 
 def token_marks(texts: Sequence[str], offsets: Sequence[NDArray[np.int32]], *, language: str) -> list[Marks]:
