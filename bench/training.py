@@ -289,7 +289,7 @@ QUESTIONS = {
         **SMALL,
     ),
 }
-QUESTIONS_GPU = {  # measured nowhere yet
+QUESTIONS_GPU = {
     "masked-768": Question(
         claim="Training a masked language model of BERT-base's shape beside transformers' BertForMaskedLM.",
         masked=True,
