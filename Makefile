@@ -52,7 +52,7 @@ BENCHES ?= training autoencoder finetuning inference prepare vectors growth plan
 bench: install  ## measure speed beside peers, and write docs/benchmarks.md; BENCHES says which
 	mkdir -p build
 	cp bench/benchmarks.md build/benchmarks.md
-	for one in $(BENCHES); do $(BIN)/python bench/$$one.py | tee -a build/benchmarks.md; echo >> build/benchmarks.md; done
+	for one in $(BENCHES); do CUDA_VISIBLE_DEVICES= $(BIN)/python bench/$$one.py | tee -a build/benchmarks.md; echo >> build/benchmarks.md; done
 	mv build/benchmarks.md docs/benchmarks.md
 
 bench-gpu: install  ## the same for training on a GPU, in docs/benchmarks-gpu.md

@@ -23,7 +23,7 @@ DtypeName = Literal["auto", "float32", "bfloat16"]
 COMPILED = "COMPILED"
 """A part of a network that has this attribute, and it is true, is compiled where that pays."""
 _NARROW, _GPU = 4.0, 1000.0
-"""What bfloat16 in a processor, and a GPU, were seen to give (docs/LOG.md)."""
+"""What bfloat16 in a processor, and a GPU, count for: guesses."""
 _COMPILES = 64
 """So many variants of a part (shapes, training or not) are compiled before the rest runs as it is."""
 
