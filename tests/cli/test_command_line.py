@@ -137,6 +137,24 @@ def test_a_signal_ends_it_with_the_usual_status_and_says_how_to_go_on(
     assert done.stderr == "stopped; the same command continues where it stopped\n"
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("other", ["ValueError()", "UserError('damaged', fix='none')"])
+def test_a_signal_counts_where_a_library_made_another_exception_of_it(
+    number: signal.Signals, status: int, other: str
+) -> None:
+    code = (
+        "import os, sys\nfrom autolect.cli import main, run\nfrom autolect.core.errors import UserError\n"
+        "def read(*given):\n"
+        f"    try: os.kill(os.getpid(), {int(number)})\n"
+        f"    except BaseException: raise {other} from None\n"
+        "run.read = read\n"
+        "main.main(['run', 'any.toml'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert done.stderr == "stopped; the same command continues where it stopped\n"
+
+
 def test_verify_tells_a_whole_folder_from_an_altered_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,7 @@ from autolect.cli import (
     verify,
 )
 from autolect.cli.options import Voice
+from autolect.core import stop
 from autolect.core.errors import UserError
 from autolect.core.version import __version__
 
@@ -76,27 +77,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _run(words: list[str]) -> int:
     debug = "--debug" in words[: words.index("--") if "--" in words else None]
     verb = next((word for word in words if word not in arguments.EVERYWHERE), "")
-    signal.signal(signal.SIGTERM, _terminate)
+    heard = _listen()
     try:
         status = _app()(words or ["--help"], prog_name="autolect", standalone_mode=False)
-    except UserError as error:
-        show.tell(show.error(error))
-        status = USER
-        if debug:
-            traceback.print_exc()
-    except TyperException as error:
-        fix = (
-            f"`autolect {verb} --help` shows how" if verb in _names() else "`autolect --help` lists the verbs"
-        )
-        show.tell(show.error(UserError(error.format_message(), fix=fix)))
-        status = USER
     except Terminated:
         status = TERMINATED
     except (KeyboardInterrupt, Abort):
         status = INTERRUPTED
     except Exception as error:
-        _tell_bug(error, debug=debug)
-        status = BUG
+        status = heard[0] if heard else _tell(error, verb=verb, debug=debug)
     if status in (INTERRUPTED, TERMINATED):
         again = "; the same command continues where it stopped" if verb in run.RESUMABLE else ""
         show.tell(f"stopped{again}")
@@ -148,16 +137,44 @@ def _names() -> frozenset[str]:
     return frozenset(name for verbs in _VERBS.values() for name, _ in verbs)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated(TERMINATED)
+def _listen() -> list[int]:
+    """Let SIGINT and SIGTERM raise in the main thread; gives the list that their exit statuses go to.
+
+    What they raise may arrive as something else: torch, reading a checkpoint, calls Python from C and makes a
+    ValueError of whatever that raises. A signal that was ignored stays ignored.
+    """
+    heard: list[int] = []
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGTERM:
+            heard.append(TERMINATED)
+            raise Terminated(TERMINATED)
+        heard.append(INTERRUPTED)
+        raise KeyboardInterrupt
+
+    for number in stop.SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, hear)
+    return heard
 
 
-def _tell_bug(error: Exception, *, debug: bool) -> None:
+def _tell(error: Exception, *, verb: str, debug: bool) -> int:
+    """Say what went wrong; gives the exit status."""
+    if isinstance(error, TyperException):
+        fix = (
+            f"`autolect {verb} --help` shows how" if verb in _names() else "`autolect --help` lists the verbs"
+        )
+        show.tell(show.error(UserError(error.format_message(), fix=fix)))
+        return USER
     if debug:
         traceback.print_exception(error)
+    if isinstance(error, UserError):
+        show.tell(show.error(error))
+        return USER
     show.tell(
         f"{show.paint('this is a bug in autolect:', 'red', stream=sys.stderr)} "
         f"{type(error).__name__}: {show.safe(str(error))}"
     )
     if not debug:
         show.tell("  --debug shows where it happened; please report that")
+    return BUG
