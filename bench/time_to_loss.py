@@ -3,10 +3,10 @@
 make bench-setup; python bench/corpora.py DATA build/text; python bench/time_to_loss.py --minutes 20
 
 The peer gets the minutes: BertForMaskedLM under Trainer, text through datasets.map and group_texts, hidden
-tokens drawn by its collator, at each learning rate that is named; the best one counts. Then ours gets shares
-of that time, whole runs each, from the same text: with as many layers and the same width, and with a network
-for so short a time. All are scored on the same hidden tokens of texts that none has seen.
-The tokenizer is the same; no time holds its learning.
+tokens drawn by its collator, no dropout (as ours), at each learning rate and number of rows a step that is
+named; the best one counts. Then ours gets shares of that time, whole runs each, from the same text: with as
+many layers and the same width, and with a network for so short a time. All are scored on the same hidden
+tokens of texts that none has seen. The tokenizer is the same; no time holds its learning.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from _race import PEERS, ROOT, bfloat16, processor, versions
 
-LAYERS, WIDTH, HEADS, VOCABULARY, LENGTH, ROWS = 4, 256, 4, 8000, 128, 32
+LAYERS, WIDTH, HEADS, VOCABULARY, LENGTH = 4, 256, 4, 8000, 128
 HELD_BLOCKS, HIDDEN = 256, 0.15
 SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
 """Of the peer's minutes that ours gets, one after the other, until its loss is reached."""
@@ -37,24 +37,25 @@ def main() -> int:
     """Run the peer, then ours, and say what share of the time it took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--rates", type=float, nargs="+", default=[1e-3])
+    parser.add_argument("--rates", type=float, nargs="+", default=[5e-4, 1e-3])
+    parser.add_argument("--rows", type=int, nargs="+", default=[8, 32])
     parser.add_argument("--language", choices=("en", "zh"), default="en")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes our recipe")
     parser.add_argument("--peer", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.peer:
-        print(json.dumps(theirs(given.peer, minutes=given.minutes, rate=given.rates[0])))
+        print(json.dumps(theirs(given.peer, minutes=given.minutes, rate=given.rates[0], rows=given.rows[0])))
         return 0
     with tempfile.TemporaryDirectory(prefix="autolect-bench-") as place:
         folder = Path(place)
         inputs(folder, language=given.language)
-        peers = [_peer(folder, given.minutes, rate) for rate in given.rates]
+        peers = [_peer(folder, given.minutes, rate, rows) for rate in given.rates for rows in given.rows]
         print(f"## time_to_loss\n\nText to a masked model, {given.minutes:g} minutes for the peer.\n")
         print(f"{processor()}\n")
         print("| side | loss | seconds | of these to prepare | tokens seen | M parameters |")
         print("| --- | --- | --- | --- | --- | --- |")
         best = min(peers, key=lambda one: float(one["loss"]))
-        show(f"transformers, rate {best['rate']:g}", best)
+        show(f"transformers, rate {best['rate']:g}, {best['rows']} rows", best)
         reached = [
             reach(best, folder, name=name, language=given.language, changes=[*changes, *given.set])
             for name, changes in (("time_to_loss", ()), ("time_to_loss-small", SMALL))
@@ -112,16 +113,16 @@ def _table(folder: Path, language: str) -> dict[str, Any]:
     }
 
 
-def _peer(folder: Path, minutes: float, rate: float) -> dict[str, Any]:
+def _peer(folder: Path, minutes: float, rate: float, rows: int) -> dict[str, Any]:
     command = [str(PEERS), str(Path(__file__).resolve()), "--peer", str(folder)]
-    command += ["--minutes", str(minutes), "--rates", str(rate)]
+    command += ["--minutes", str(minutes), "--rates", str(rate), "--rows", str(rows)]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     found: dict[str, Any] = json.loads(answer.strip().split("\n")[-1])
-    print(f"transformers, rate {rate:g}: {found}", file=sys.stderr, flush=True)
+    print(f"transformers: {found}", file=sys.stderr, flush=True)
     return found
 
 
-def theirs(folder: Path, *, minutes: float, rate: float) -> dict[str, Any]:
+def theirs(folder: Path, *, minutes: float, rate: float, rows: int) -> dict[str, Any]:
     """Trainer for so many minutes, with the preparation in them; what compiling takes is not in them."""
     import datasets
     import torch
@@ -160,6 +161,8 @@ def theirs(folder: Path, *, minutes: float, rate: float) -> dict[str, Any]:
             num_attention_heads=HEADS,
             intermediate_size=4 * WIDTH,
             max_position_embeddings=LENGTH,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
             pad_token_id=PAD,
         )
     )
@@ -169,7 +172,7 @@ def theirs(folder: Path, *, minutes: float, rate: float) -> dict[str, Any]:
         settings = TrainingArguments(
             str(folder / "trainer"),
             max_steps=steps,
-            per_device_train_batch_size=ROWS,
+            per_device_train_batch_size=rows,
             learning_rate=rate,
             lr_scheduler_type="cosine",
             warmup_steps=0.05,
@@ -206,9 +209,10 @@ def theirs(folder: Path, *, minutes: float, rate: float) -> dict[str, Any]:
         "loss": _loss(scores, found),
         "seconds": round(seconds, 1),
         "preparing": round(prepared, 1),
-        "tokens": steps * ROWS * LENGTH,
+        "tokens": steps * rows * LENGTH,
         "parameters": sum(value.numel() for value in network.parameters()),
         "rate": rate,
+        "rows": rows,
     }
 
 
