@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from _race import ROOT, Bench, Round, Side, main
 
-WIDTH, WORDS, EPOCHS = 256, 1_500_000, 5
+WIDTH, WORDS, EPOCHS = 256, 300_000, 5
 LANGUAGES = {"en": ("en.txt", "wordsim-en/EN-WS-353-ALL.txt"), "zh": ("zh.txt", "wordsim-zh/wordsim-297.txt")}
 
 

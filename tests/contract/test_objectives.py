@@ -81,7 +81,22 @@ def test_noise_follows_from_the_draw_alone_and_leaves_the_ids_as_they_are(name: 
     two = objective.corrupt(given, np.random.default_rng(5))
     assert all(torch.equal(one[key], two[key]) for key in one)
     assert np.array_equal(given.ids, before.ids)
+    assert given.marks is not None
+    assert before.marks is not None
     assert np.array_equal(given.marks, before.marks)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_an_objective_that_is_not_marked_needs_no_marks(name: str) -> None:
+    objective = build(name)[1]
+    if objective.config.marked:
+        with pytest.raises(AssertionError, match="is `marked`"):
+            objective.corrupt(Texts(ids(), None), np.random.default_rng(0))
+        return
+    one, other = (
+        objective.corrupt(given, np.random.default_rng(0)) for given in (Texts(ids(), None), texts())
+    )
+    assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -86,6 +86,22 @@ def test_every_part_can_be_swapped_and_the_result_used(tmp_path: Path, parts: tu
                 ask()
 
 
+def test_words_and_sentences_are_marked_where_the_objective_asks(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path)
+    tokens = tmp_path / "run" / "tokens"
+    for objective, marked in (("masked", False), ("denoise", True), ("causal", False)):
+        walk(
+            tmp_path,
+            f"corpus.files=['{corpus}']",
+            f"objective.kind={objective}",
+            "train.steps=2",
+            until="pretrained",
+        )
+        assert (tokens / "train.marks").exists() == marked
+    walk(tmp_path, f"corpus.files=['{corpus}']", "objective.unit=word", "train.steps=2", until="pretrained")
+    assert (tokens / "train.marks").exists()
+
+
 def test_one_text_has_the_same_answer_alone_and_among_others(classified: Summary) -> None:
     lect = load(classified.folder / "finetuned")
     texts = ["the cat sees the moon", "a dog", "my old friend follows the sun " * 5, ""]

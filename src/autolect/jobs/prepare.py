@@ -18,6 +18,7 @@ from autolect.core.recipe import CorpusConfig, Recipe
 from autolect.jobs.stages import Run, section
 from autolect.text import language, readers, split
 from autolect.text.clean import Cleaner
+from autolect.text.cutter import Cutter
 from autolect.text.dedup import Deduplicator
 from autolect.text.marks import token_marks
 from autolect.text.shards import NO_STYLE, TokenWriter
@@ -60,6 +61,8 @@ def tokenize(run: Run, corpus: Path) -> Path:
     start = run.recipe.start
     needs: dict[str, Any] = {"corpus": bundle.digest(corpus)}
     needs |= {"start": bundle.digest(Path(start))} if start else section(run.recipe, "tokenizer")
+    # An objective that does not say whether it asks for marks gets them.
+    marked = needs["marked"] = bool(getattr(run.recipe.objective, "marked", True))
 
     def make(folder: Path, facts: dict[str, Any]) -> None:
         known = files.read_json(corpus / FIGURES)["language"]
@@ -78,7 +81,8 @@ def tokenize(run: Run, corpus: Path) -> Path:
             "styles": list(styles),
         }
         for name in split.NAMES:
-            figures[name] = _write_tokens(folder, name, corpus, tokenizer, styles, language=known)
+            writer = TokenWriter(folder, name, marked=marked)
+            figures[name] = _write_tokens(writer, name, corpus, tokenizer, styles, language=known)
         facts["vocab_size"] = len(tokenizer)
         wanted = run.recipe.tokenizer.vocab_size
         if not start and len(tokenizer) < wanted:
@@ -255,7 +259,7 @@ def _some(documents: Iterator[readers.Document]) -> list[readers.Document]:
 
 
 def _write_tokens(
-    folder: Path,
+    writer: TokenWriter,
     name: str,
     corpus: Path,
     tokenizer: Tokenizer,
@@ -263,13 +267,14 @@ def _write_tokens(
     *,
     language: str,
 ) -> dict[str, Any]:
-    writer = TokenWriter(folder, name)
+    cutter = Cutter(tokenizer)
     numbers = {style: number for number, style in enumerate(styles)}
     unknown = spelt = 0.0
     texts, kinds = documents(corpus, name), documents(corpus, name, column="style")
     while some := list(islice(texts, BATCH)):
-        found = tokenizer.encode_batch(some)
-        marks = token_marks(some, [one.offsets for one in found], language=language)
+        found = cutter.cut(some)
+        offsets = [one.offsets for one in found]
+        marks = token_marks(some, offsets, language=language) if writer.marked else [None] * len(found)
         for one, of_one, style in zip(found, marks, kinds, strict=False):
             writer.add(one.ids, of_one, style=numbers.get(style, NO_STYLE))
         ids = np.concatenate([one.ids for one in found])

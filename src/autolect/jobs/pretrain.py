@@ -119,7 +119,7 @@ class PretrainGoal:
         told = styles != NO_STYLE if shown is None else shown & (styles != NO_STYLE)
         return rows_of(
             [store.sequence(row) for row in rows],
-            [store.marks_of(row) for row in rows],
+            store.marks_of(rows),
             length,
             begins=np.where(told, self.network.architecture.vocab_size + styles, BOS),
         )

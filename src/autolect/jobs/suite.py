@@ -168,7 +168,7 @@ def _hidden(lect: Lect, cleaned: Sequence[str], path: Path) -> Iterator[SuiteFig
     sequences.sort(key=len)
     for start in range(0, len(sequences), _BATCH):
         some = sequences[start : start + _BATCH]
-        texts = rows_of(some, [np.zeros(len(one), dtype=np.uint8) for one in some], 2 + max(map(len, some)))
+        texts = rows_of(some, None, 2 + max(map(len, some)))
         chosen = choose(texts, HIDDEN, draw)
         guessed = scoring.guess_hidden(lect.model, texts.ids, chosen, pad=PAD, mask=MASK)
         count, right, loss = count + guessed.count, right + guessed.right, loss + guessed.loss

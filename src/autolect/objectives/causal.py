@@ -21,6 +21,8 @@ from autolect.text.tokenizer import PAD
 class CausalConfig(Section):
     """Nothing is hidden, so there is nothing to set."""
 
+    marked: ClassVar[bool] = False
+
     kind: Literal["causal"] = "causal"
 
 

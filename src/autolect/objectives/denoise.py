@@ -23,6 +23,8 @@ from autolect.text.tokenizer import PAD
 class DenoiseConfig(Section):
     """How a text is damaged."""
 
+    marked: ClassVar[bool] = True
+
     kind: Literal["denoise"] = "denoise"
     share: float = Field(default=0.3, gt=0, lt=1)
     """Share of the tokens that stand in spans; each span becomes one [MASK]."""

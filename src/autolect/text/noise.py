@@ -29,11 +29,12 @@ SPAN = 3.0
 class Texts:
     """A batch of texts: ids (B,T) as [BOS] ... [EOS] [PAD] ..., and the marks of their tokens (B,T).
 
-    In place of [BOS] a control token may stand, whose id is beyond the vocabulary.
+    In place of [BOS] a control token may stand, whose id is beyond the vocabulary. There are no marks where
+    the objective's settings are not ``marked``.
     """
 
     ids: Ids
-    marks: Marks
+    marks: Marks | None
 
     @property
     def ordinary(self) -> Chosen:
@@ -44,25 +45,36 @@ class Texts:
 
     def words(self) -> Ids:
         """The number of each token's word within its row, from 0 (B,T)."""
-        return _numbers((self.marks & WORD) > 0, self.ordinary)
+        return _numbers((self._marked() & WORD) > 0, self.ordinary)
 
     def sentences(self) -> Ids:
         """The number of each token's sentence within its row, from 0 (B,T)."""
-        return _numbers((self.marks & SENTENCE) > 0, self.ordinary)
+        return _numbers((self._marked() & SENTENCE) > 0, self.ordinary)
+
+    def taken(self, order: Ids) -> Texts:
+        """With the tokens of each row in another order (B,T)."""
+        marks = None if self.marks is None else np.take_along_axis(self.marks, order, axis=1)
+        return Texts(np.take_along_axis(self.ids, order, axis=1), marks)
+
+    def _marked(self) -> Marks:
+        assert self.marks is not None, "an objective that asks for words or sentences is `marked`"
+        return self.marks
 
 
 def rows_of(
     sequences: Sequence[NDArray[np.int32]],
-    marks: Sequence[Marks],
+    marks: Sequence[Marks] | None,
     length: int,
     *,
     begins: NDArray[np.int64] | None = None,
 ) -> Texts:
     """Sequences of ids and of their marks -> texts of ``length``; begins (B,): ids instead of [BOS]."""
-    placed = np.zeros((len(marks), length), dtype=np.uint8)
-    for row, one in enumerate(marks):
-        placed[row, 1 : 1 + len(one)] = one
     ids = padded(sequences, length)
+    placed = None
+    if marks is not None:
+        placed = np.zeros(ids.shape, dtype=np.uint8)
+        for row, one in enumerate(marks):
+            placed[row, 1 : 1 + len(one)] = one
     if begins is not None:
         ids[:, 0] = begins
     return Texts(ids, placed)
@@ -166,7 +178,7 @@ def rotate(texts: Texts, draw: np.random.Generator) -> Texts:
 
 
 def _reordered(texts: Texts, order: Ids) -> Texts:
-    return Texts(np.take_along_axis(texts.ids, order, axis=1), np.take_along_axis(texts.marks, order, axis=1))
+    return texts.taken(order)
 
 
 def _numbers(begins: Chosen, ordinary: Chosen) -> Ids:
@@ -189,6 +201,11 @@ class Hiding(Section):
     """What is hidden whole: a token, a word of the language, or a span of about three words."""
     swap: bool = True
     """Of what is hidden 10 % becomes a random token and 10 % stays (Devlin 2019); else all is [MASK]."""
+
+    @property
+    def marked(self) -> bool:
+        """Whether it must be known where words and sentences begin."""
+        return self.unit != "token"
 
     def hide(
         self, texts: Texts, draw: np.random.Generator, *, done: float, vocab_size: int

@@ -21,23 +21,26 @@ NO_STYLE = -1
 
 
 class TokenWriter:
-    """Writes token ids to ``NAME.ids`` and a byte of marks for each to ``NAME.marks``; of each document the
-    end to ``NAME.ends.npy``, and the number of its style to ``NAME.styles.npy``.
+    """Writes token ids to ``NAME.ids`` and, if it is marked, a byte of marks for each to ``NAME.marks``; of
+    each document the end to ``NAME.ends.npy``, and the number of its style to ``NAME.styles.npy``.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, marked: bool) -> None:
         self._folder, self._name = folder, name
+        self.marked = marked
         self._stream = (folder / f"{name}.ids").open("wb")
-        self._marks = (folder / f"{name}.marks").open("wb")
+        self._marks = (folder / f"{name}.marks").open("wb") if marked else None
         self._ends: list[int] = []
         self._styles: list[int] = []
         self.num_tokens = 0
 
-    def add(self, ids: Ids, marks: Marks, *, style: int = NO_STYLE) -> None:
-        """One document: ids (n,), their marks (n,), and the number of its style."""
-        assert len(ids) == len(marks), "each token has a mark"
+    def add(self, ids: Ids, marks: Marks | None = None, *, style: int = NO_STYLE) -> None:
+        """One document: ids (n,), their marks (n,) if there are any, and the number of its style."""
         self._stream.write(ids.astype("<i4").tobytes())
-        self._marks.write(marks.tobytes())
+        if self._marks is not None:
+            assert marks is not None, "a marked store has marks"
+            assert len(ids) == len(marks), "each token has a mark"
+            self._marks.write(marks.tobytes())
         self.num_tokens += len(ids)
         self._ends.append(self.num_tokens)
         self._styles.append(style)
@@ -45,7 +48,8 @@ class TokenWriter:
     def close(self) -> None:
         """Finish the files."""
         self._stream.close()
-        self._marks.close()
+        if self._marks is not None:
+            self._marks.close()
         np.save(self._folder / f"{self._name}.ends.npy", np.array(self._ends, dtype=np.int64))
         np.save(self._folder / f"{self._name}.styles.npy", np.array(self._styles, dtype=np.int16))
 
@@ -55,7 +59,8 @@ class TokenStore:
     """Sequences of at most ``length`` ids, cut from one split's documents."""
 
     ids: Ids
-    marks: Marks
+    marks: Marks | None
+    """None where the objective does not ask for them."""
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
     documents: NDArray[np.int64]
@@ -70,9 +75,9 @@ class TokenStore:
         """The ids of one sequence, no specials."""
         return self.ids[self._place(index)]
 
-    def marks_of(self, index: int) -> Marks:
-        """The marks of one sequence."""
-        return self.marks[self._place(index)]
+    def marks_of(self, rows: NDArray[np.int64]) -> list[Marks] | None:
+        """The marks of some sequences."""
+        return None if self.marks is None else [self.marks[self._place(row)] for row in rows.tolist()]
 
     def sample(self, tokens: int) -> TokenStore:
         """About so many tokens of it, in whole sequences spread evenly; all where there are fewer."""
@@ -96,11 +101,14 @@ def open_store(folder: Path, name: str, *, length: int) -> TokenStore:
     ends = np.load(folder / f"{name}.ends.npy", allow_pickle=False)
     total = int(ends[-1]) if len(ends) else 0
     marked = folder / f"{name}.marks"
-    for place, size in ((path, 4 * total), (marked, total)):
+    has_marks = marked.exists()
+    for place, size in ((path, 4 * total), *([(marked, total)] if has_marks else [])):
         if place.stat().st_size != size:
             raise DamagedError(f"{place.name!r} is cut short", where=str(folder), fix="prepare again")
     ids = np.memmap(path, dtype="<i4", mode="r") if total else np.zeros(0, dtype=np.int32)
-    marks = np.memmap(marked, dtype=np.uint8, mode="r") if total else np.zeros(0, dtype=np.uint8)
+    marks = None
+    if has_marks:
+        marks = np.memmap(marked, dtype=np.uint8, mode="r") if total else np.zeros(0, dtype=np.uint8)
     begins = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]) if total else ends
     starts, lengths, cut_from = _cut(begins, ends - begins, length)
     styles = np.load(folder / f"{name}.styles.npy", allow_pickle=False)
