@@ -11,6 +11,8 @@ import pytest
 from autolect.core import bundle, files, recipe
 from autolect.core.errors import UserError
 from autolect.core.progress import Silent
+from autolect.core.recipe import TrainConfig
+from autolect.jobs.pretrain import measured
 from autolect.jobs.run import Summary, run
 from autolect.jobs.use import load
 
@@ -84,6 +86,14 @@ def test_too_many_styles_and_a_style_for_a_bundle_without_are_refused(
         walk(tmp_path, f"corpus.files=['{tmp_path}/many.jsonl']", "corpus.style=id", "corpus.dedup=none")
     with pytest.raises(UserError, match="it was trained without styles"):
         load(classified.folder / "pretrained").generate(["x"], style="day")
+
+
+@pytest.mark.parametrize(
+    ("budget", "tokens"),
+    [({"minutes": 0.5}, 16_384), ({"minutes": 4}, 32_768), ({"minutes": 60}, 65_536), ({"steps": 3}, 65_536)],
+)
+def test_a_short_training_looks_at_less_of_the_valid_split(budget: dict[str, float], tokens: int) -> None:
+    assert measured(TrainConfig.model_validate(budget)) == tokens
 
 
 def test_a_bundle_goes_on_with_new_text_and_keeps_its_tokenizer(classified: Summary, tmp_path: Path) -> None:

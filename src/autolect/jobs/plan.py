@@ -25,7 +25,7 @@ from autolect.jobs import contexts
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.evaluate import evaluate
 from autolect.jobs.finetune import read_data, task_goal
-from autolect.jobs.pretrain import MOST_MEASURED, Pretraining, tested
+from autolect.jobs.pretrain import Pretraining, measured, tested
 from autolect.jobs.run import STAGES, walk
 from autolect.jobs.sampling import LEAST_TEXTS, Line, taken
 from autolect.jobs.search import finetune
@@ -240,8 +240,8 @@ class _Planned:
         held = float(goal.lengths.sum())
         times = max(1, math.ceil(min(self.share, BATCHES * config.batch_tokens / held)))
         one = pace(_Repeated(goal, times), config, seed=self.recipe.seed, device=choose(config.dtype))
-        capped, sampled = (of("valid", MOST_MEASURED, training) for of in (self._capped, self._held))
-        look = one.look * capped / sampled
+        sampled = self._held("valid", measured(training.run.recipe.train), training)
+        look = one.look * self._capped("valid", measured(config), training) / sampled
         if config.minutes is not None:
             return replace(
                 one, look=look, steps=max(1, int((config.minutes * 60 - one.looks * look) / one.step))
@@ -251,8 +251,8 @@ class _Planned:
 
     def _pretrained(self, training: Pretraining, one: Pace) -> float:
         """Seconds of the stage: its loop, and what is built and measured around it, as in the sample."""
-        a_token = one.look / self._capped("valid", MOST_MEASURED, training)
-        held = {"valid": self._held("valid", MOST_MEASURED, training)}
+        a_token = one.look / self._capped("valid", measured(self.recipe.train), training)
+        held = {"valid": self._held("valid", measured(training.run.recipe.train), training)}
         held |= {"test": self._held("test", tested(0), training)}
         few = FEW["steps"] * one.step + 2 * held["valid"] * a_token
         seen = one.steps * one.tokens

@@ -18,6 +18,7 @@ from autolect.core.bundle import BundleInfo
 from autolect.core.device import Device, choose, on, set_threads
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
+from autolect.core.recipe import TrainConfig
 from autolect.core.version import __version__
 from autolect.jobs import contexts
 from autolect.jobs.loading import copy_vectors, load_model
@@ -43,8 +44,10 @@ from autolect.vectors import likeness
 from autolect.vectors.store import WordVectors
 
 MEASURED_TOKENS = 8192
-MOST_MEASURED = 65_536
-"""Tokens of the valid split that each look measures."""
+LEAST_MEASURED, MOST_MEASURED = 16_384, 65_536
+"""Tokens of the valid split that each look measures, in a short and in a long training."""
+MEASURED_A_MINUTE = 8192
+"""Of them for each of the recipe's minutes."""
 LEAST_TESTED, MOST_TESTED = MOST_MEASURED // 2, 4 * MOST_MEASURED
 """Tokens of the test split that are measured at the end, after a short and after a long training."""
 TESTING = 8
@@ -59,10 +62,17 @@ class PretrainGoal:
     """An objective with its data, as the loop needs it. corpus: the folder of the texts, to name them."""
 
     def __init__(
-        self, objective: Any, model: Model, train: TokenStore, valid: TokenStore, *, corpus: Path
+        self,
+        objective: Any,
+        model: Model,
+        train: TokenStore,
+        valid: TokenStore,
+        *,
+        corpus: Path,
+        most_measured: int = MOST_MEASURED,
     ) -> None:
         self.objective, self.network, self._train = objective, model, train
-        self._valid = valid.sample(MOST_MEASURED)
+        self._valid = valid.sample(most_measured)
         self._corpus = corpus
         self.lengths: NDArray[np.int64] = train.lengths + 2
 
@@ -130,6 +140,13 @@ class PretrainGoal:
         return Score(value=-figures["loss"], figures=figures)
 
 
+def measured(config: TrainConfig) -> int:
+    """Tokens of the valid split that a look measures: few minutes are not to be spent on looks."""
+    if config.minutes is None:
+        return MOST_MEASURED
+    return max(LEAST_MEASURED, min(MOST_MEASURED, int(config.minutes * MEASURED_A_MINUTE)))
+
+
 def tested(seen: float) -> int:
     """Tokens of the test split that are measured after so many were trained on."""
     return max(LEAST_TESTED, min(MOST_TESTED, int(seen / TESTING)))
@@ -185,7 +202,12 @@ class Pretraining:
         kind: str = recipe.objective.kind  # type: ignore[attr-defined]
         objective = registry.load("objectives", kind).build(recipe.objective, vocab_size=len(self.tokenizer))
         self.goal = PretrainGoal(
-            objective, self.model, self.splits["train"], self.splits["valid"], corpus=corpus
+            objective,
+            self.model,
+            self.splits["train"],
+            self.splits["valid"],
+            corpus=corpus,
+            most_measured=measured(recipe.train),
         )
 
     def _counts(self) -> NDArray[np.int64]:
