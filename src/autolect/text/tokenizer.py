@@ -139,8 +139,7 @@ class Tokenizer:
             if self._sizes is None:
                 found = self._runtime.encode_batch(read, add_special_tokens=False)
                 return [self._encoding(one) for one in found]
-            quick = self._runtime.encode_batch_fast(read, add_special_tokens=False)
-            return [self._sized(text, one) for text, one in zip(read, quick, strict=True)]
+            return self._sized(read, self._runtime.encode_batch_fast(read, add_special_tokens=False))
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> str:
         """The text of the ids; special tokens, ``[UNK]`` included, leave nothing behind.
@@ -221,16 +220,29 @@ class Tokenizer:
             sizes[NUM_SPECIAL : NUM_SPECIAL + len(BYTES)] = [value & 0xC0 != 0x80 for value in range(256)]
         return sizes
 
-    def _sized(self, text: str, found: tokenizers.Encoding) -> Encoding:
+    def _sized(self, texts: Sequence[str], found: Sequence[tokenizers.Encoding]) -> list[Encoding]:
         """The offsets by the sizes of the pieces: the runtime's own take longer than the cutting."""
         assert self._sizes is not None
-        ids = np.array(found.ids, np.int32)
+        parts = [np.array(one.ids, np.int32) for one in found]
+        borders = np.cumsum([0, *map(len, parts)])
+        ids = np.concatenate([*parts, np.zeros(0, np.int32)])
         sizes = self._sizes[ids]
-        ends = np.cumsum(sizes, dtype=np.int32)
-        if UNK in found.ids or (len(ids) and ends[-1] != len(text)):
-            return self._encoding(self._runtime.encode(text, add_special_tokens=False))
+        # Over all texts, one behind the other; where each begins is taken off again.
+        ends = np.cumsum(sizes, dtype=np.int64)
+        at = np.concatenate([np.zeros(1, np.int64), ends])[borders]
+        ends -= np.repeat(at[:-1], np.diff(borders))
         # All bytes of one character have its span.
-        return Encoding(ids, np.stack([ends - np.maximum(sizes, 1), ends], axis=1))
+        offsets = np.stack([ends - np.maximum(sizes, 1), ends], axis=1).astype(np.int32)
+        unknown = np.concatenate([np.zeros(1, np.int64), np.cumsum(ids == UNK)])[borders]
+        plain = (np.diff(unknown) == 0) & (np.diff(at) == [len(text) for text in texts])
+        return [
+            Encoding(part, offsets[begin:end])
+            if fits
+            else self._encoding(self._runtime.encode(text, add_special_tokens=False))
+            for part, begin, end, fits, text in zip(
+                parts, borders[:-1], borders[1:], plain.tolist(), texts, strict=True
+            )
+        ]
 
     def _join_pieces(self, ids: Sequence[int]) -> str:
         words: list[str] = []
