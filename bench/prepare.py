@@ -48,18 +48,18 @@ def prepare_ours(folder: Path, *, language: str, marked: bool) -> Round:
     tokenizer, cleaner = Tokenizer.load(folder), Cleaner("faithful", language=language)
 
     def work() -> dict[str, Any]:
-        with tempfile.TemporaryDirectory() as place:
-            writer, cutter = TokenWriter(Path(place), "train", marked=marked), Cutter(tokenizer)
-            texts = (
-                cleaner.clean(one.text).text for one in readers.read(folder / "text.txt", document="line")
-            )
+        cutter = Cutter(tokenizer)
+        texts = (cleaner.clean(one.text).text for one in readers.read(folder / "text.txt", document="line"))
+        with (
+            tempfile.TemporaryDirectory() as place,
+            TokenWriter(Path(place), "train", marked=marked) as writer,
+        ):
             while some := list(islice(texts, 1000)):
                 found = cutter.cut(some)
                 offsets = [one.offsets for one in found]
                 marks = token_marks(some, offsets, language=language) if marked else [None] * len(found)
                 for one, of_one in zip(found, marks, strict=True):
                     writer.add(one.ids, of_one)
-            writer.close()
         return {"work": _megabytes(folder), "tokens": writer.num_tokens, "peak MB": _peak()}
 
     return work

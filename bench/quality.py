@@ -75,7 +75,7 @@ def fold(base: Recipe, number: int, place: Path) -> Recipe:
     """The recipe with a part of its training examples as test, and without the rest of its test."""
     task: Any = base.task
     plugin = registry.load("tasks", task.kind).build
-    parts = split(plugin.read(Path(task.train), task), valid=0.0, test=HELD_OUT, seed=number)
+    parts = split(plugin.read(Path(task.train), task).examples, valid=0.0, test=HELD_OUT, seed=number)
     names = {}
     for name in ("train", "test"):
         names[name] = place / f"{name}.jsonl"

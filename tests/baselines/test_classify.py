@@ -11,7 +11,7 @@ NAMES = ("majority", "tfidf")
 
 def examples(*pairs: tuple[str, str]) -> list[TextExample]:
     return [
-        TextExample(text=text, label=label, where=f"a.tsv:{number}")
+        TextExample(text=text, labels=(label,), where=f"a.tsv:{number}")
         for number, (text, label) in enumerate(pairs, start=1)
     ]
 
@@ -110,5 +110,5 @@ def test_tfidf_chooses_the_cost_that_is_best_on_valid() -> None:
     right = {cost: fitted.predict(features, cost=cost, seed=0).count("rare") for cost in tfidf.COSTS}
     assert right == {0.3: 0, 1.0: 1, 3.0: 1}
     assert tfidf._choose(train, valid, language="en", seed=0) == 1.0
-    misled = [TextExample(text=valid[0].text, label="common", where="a.tsv:1")]
+    misled = [TextExample(text=valid[0].text, labels=("common",), where="a.tsv:1")]
     assert tfidf._choose(train, misled, language="en", seed=0) == 0.3

@@ -98,6 +98,6 @@ def test_the_shown_encoder_keeps_the_contract() -> None:
 
 def test_the_shown_baseline_answers_with_the_nearest_label() -> None:
     rows = (("the film was fine", "good"), ("the soup was cold", "bad"))
-    train = [TextExample(text=text, label=label, where="x:1") for text, label in rows]
+    train = [TextExample(text=text, labels=(label,), where="x:1") for text, label in rows]
     baseline = registry.load("baselines", "nearest").build
     assert baseline.predict(train, [], ["cold soup", "a fine film"], language="en", seed=0) == ["bad", "good"]

@@ -10,7 +10,6 @@ import pytest
 
 from autolect.core import bundle, files
 from autolect.core.errors import DamagedError, UserError
-from autolect.core.results import Label
 from autolect.jobs.run import Summary
 from autolect.jobs.use import load
 
@@ -30,7 +29,7 @@ def test_a_run_finds_tagged_spans_with_their_offsets(tagged: Summary) -> None:
     lect = load(tagged.folder / "finetuned")
     text = "the old  dog flies to New York with 99999 bags"
     spans = lect.predict([text])[0]
-    assert not isinstance(spans, Label)
+    assert isinstance(spans, tuple)
     assert [(span.text, span.label) for span in spans] == [("New York", "city")]
     assert text[spans[0].start : spans[0].end] == "New York"
 

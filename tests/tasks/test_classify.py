@@ -30,7 +30,7 @@ def examples(count: int, *, seed: int = 0, noise: float = 0.0) -> list[TextExamp
             label if draw.random() >= noise else ("night", "day")[number % 2]
         ]
         text = f"a {draw.choice(ANIMALS)} under the {word} and a {draw.choice(ANIMALS)} {number * 7 + seed}"
-        found.append(TextExample(text=text, label=label, where=""))
+        found.append(TextExample(text=text, labels=(label,), where=""))
     return found
 
 
@@ -46,14 +46,14 @@ def made(reader: Reader, **settings: Any) -> tuple[Any, Model, ClassifyHead, tor
     torch.manual_seed(0)
     model = Model(architecture_for(recipe.from_table(table), vocab_size=len(reader.tokenizer)))
     task = PLUGIN(CONFIG(train="x", **settings), labels=("day", "night"))
-    head = task.head(16)
+    head = task.head(model.architecture)
     assert isinstance(head, ClassifyHead)
     return task, model, head, torch.nn.ModuleList([model, head])
 
 
 def test_the_sparse_part_alone_answers_before_any_training(reader: Reader) -> None:
     task, model, head, network = made(reader)
-    task.begin(head, task.rows(examples(80), reader, length=64))
+    task.begin(model, head, task.rows(examples(80), reader, length=64))
     head.balance.copy_(torch.tensor([0.0, 3.0]))
     tested = examples(40, seed=5)
     answers = task.answers(network, model, head, task.rows(tested, reader, length=64), CPU)
@@ -63,7 +63,7 @@ def test_the_sparse_part_alone_answers_before_any_training(reader: Reader) -> No
 def test_training_leaves_the_fitted_table_alone(reader: Reader) -> None:
     task, model, head, _ = made(reader)
     rows = task.rows(examples(20), reader, length=64)
-    task.begin(head, rows)
+    task.begin(model, head, rows)
     assert head.wide is not None
     batch = task.collate(rows, np.arange(20), 64, np.random.default_rng(0))
     task.loss(model, head, batch).total.backward()
@@ -75,7 +75,7 @@ def test_what_is_right_on_valid_counts_more_and_noise_makes_less_sure(reader: Re
     balances = []
     for noise in (0.0, 0.4):
         task, model, head, network = made(reader)
-        task.begin(head, task.rows(examples(80), reader, length=64))
+        task.begin(model, head, task.rows(examples(80), reader, length=64))
         task.settle(
             network, model, head, task.rows(examples(60, seed=3, noise=noise), reader, length=64), CPU
         )
@@ -85,8 +85,8 @@ def test_what_is_right_on_valid_counts_more_and_noise_makes_less_sure(reader: Re
 
 def test_valid_labels_that_train_lacks_are_left_out_of_the_settling(reader: Reader) -> None:
     task, model, head, network = made(reader)
-    valid = [*examples(10, seed=3), TextExample(text="a third thing", label="dusk", where="")]
-    task.begin(head, task.rows(examples(40), reader, length=64))
+    valid = [*examples(10, seed=3), TextExample(text="a third thing", labels=("dusk",), where="")]
+    task.begin(model, head, task.rows(examples(40), reader, length=64))
     task.settle(network, model, head, task.rows(valid, reader, length=64), CPU)
     assert torch.isfinite(head.balance).all()
 
@@ -94,7 +94,7 @@ def test_valid_labels_that_train_lacks_are_left_out_of_the_settling(reader: Read
 def test_without_sparse_features_the_network_answers_alone(reader: Reader) -> None:
     task, model, head, network = made(reader, features="none")
     rows = task.rows(examples(10), reader, length=64)
-    task.begin(head, rows)
+    task.begin(model, head, rows)
     task.settle(network, model, head, rows, CPU)
     assert head.wide is None
     assert head.balance.shape == (1,)

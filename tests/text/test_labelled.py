@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autolect.core.errors import UserError
 from autolect.core.metrics import entities
-from autolect.text import conll, labelled, tables, tags
+from autolect.text import conll, labelled, streams, tags
 
 TEXTS = "positive\ta fine film\nnegative\ta dull film\npositive\tso good\n"
 
@@ -56,7 +56,7 @@ def test_label_and_text_are_told_apart_in_either_order(tmp_path: Path) -> None:
     assert (other.text_column, other.label_column) == ("1", "2")
     assert [(e.text, e.label) for e in read.examples] == [(e.text, e.label) for e in other.examples]
     assert read.examples[1] == labelled.TextExample(
-        text="a dull film", label="negative", where=f"{tmp_path}/a.tsv:2"
+        text="a dull film", labels=("negative",), where=f"{tmp_path}/a.tsv:2"
     )
 
 
@@ -219,7 +219,7 @@ def test_bytes_that_cannot_be_read_are_refused(tmp_path: Path, name: str, conten
 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])
 def test_a_packed_bomb_is_refused(tmp_path: Path, packing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(streams, "MAX_BYTES", 1 << 20)
     raw = b"a" * (1 << 22)
     packed = gzip.compress(raw) if packing == ".gz" else zstandard.compress(raw)
     assert "more than" in refused(tmp_path, f"a.tsv{packing}", packed).what

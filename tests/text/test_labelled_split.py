@@ -14,7 +14,7 @@ from autolect.text.labelled_split import Parts
 
 
 def example(text: str, label: str = "a", where: str = "f:1") -> TextExample:
-    return TextExample(text=text, label=label, where=where)
+    return TextExample(text=text, labels=(label,), where=where)
 
 
 def many(**counts: int) -> list[TextExample]:

@@ -39,5 +39,19 @@ class Majority:
         label = min(counts, key=lambda name: (-counts[name], name))
         return [label] * len(texts)
 
+    def predict_several(
+        self,
+        train: Sequence[TextExample],
+        valid: Sequence[TextExample],
+        texts: Sequence[str],
+        *,
+        language: str,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+    ) -> list[tuple[str, ...]]:
+        """The most frequent set of labels, or the most frequent label where that set is empty."""
+        sets = Counter(tuple(sorted(example.labels)) for example in (*train, *valid) if example.labels)
+        labels = min(sets, key=lambda names: (-sets[names], names), default=())
+        return [labels] * len(texts)
+
 
 PLUGIN, CONFIG = Majority(), MajorityConfig

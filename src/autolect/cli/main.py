@@ -18,6 +18,7 @@ from autolect.cli import (
     doctor,
     evaluate,
     init,
+    labels,
     neighbours,
     plan,
     run,
@@ -35,7 +36,10 @@ OK, BUG, USER, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 """Exit statuses; the last two are those of SIGINT and SIGTERM."""
 
 _EVERYWHERE = "Everywhere: --json, --quiet, --debug; `autolect --help` explains them."
-_VERBS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
+Verbs = tuple[tuple[str, Callable[..., None]], ...]
+
+_LABELS: Verbs = (("check", labels.check), ("convert", labels.convert))
+_VERBS: dict[str, tuple[tuple[str, Callable[..., None] | Verbs], ...]] = {
     "The way of the text": (
         ("init", init.init),
         ("plan", plan.plan),
@@ -60,7 +64,7 @@ _VERBS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("neighbours", neighbours.neighbours),
         ("serve", serve.serve),
     ),
-    "Care": (("verify", verify.verify), ("doctor", doctor.doctor)),
+    "Care": (("labels", _LABELS), ("verify", verify.verify), ("doctor", doctor.doctor)),
 }
 
 
@@ -104,7 +108,15 @@ def _app() -> typer.Typer:
     app.callback()(_everywhere)
     for panel, verbs in _VERBS.items():
         for name, verb in verbs:
-            app.command(name, rich_help_panel=panel, epilog=_EVERYWHERE)(verb)
+            if callable(verb):
+                app.command(name, rich_help_panel=panel, epilog=_EVERYWHERE)(verb)
+                continue
+            below = typer.Typer(
+                help="Labelled files: what is in them, and other formats.", no_args_is_help=True
+            )
+            for word, one in verb:
+                below.command(word, epilog=_EVERYWHERE)(one)
+            app.add_typer(below, name=name, rich_help_panel=panel)
     return app
 
 

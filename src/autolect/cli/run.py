@@ -124,7 +124,7 @@ def folder_of(name: str, out: Path | None) -> Path:
 
 def _needs_task(recipe: Recipe, path: Path) -> None:
     if recipe.task is None:
-        fix = 'add [task] with kind = "classify" or "tag" and train = a file of examples'
+        fix = 'add [task] with kind = "classify", "tag", "pair" or "translate" and train = a file of examples'
         raise UserError("the recipe has no [task]", where=str(path), fix=fix)
 
 

@@ -162,7 +162,7 @@ def score(
 def predict(
     ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
 ) -> None:
-    """Answer the task that the model was fine-tuned for: a label, or marked spans."""
+    """Answer the task that the model was fine-tuned for. Where it takes two texts, part them by a tab."""
 
     def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
         return [_predicted(one, found) for one, found in zip(texts, lect.predict(texts), strict=True)]
@@ -193,9 +193,10 @@ def _answer(
     from autolect.jobs.use import load
 
     lect = load(folder)
-    can = {"predict"} if lect.abilities & {"classify", "tag"} else set[str]()
-    if ability not in (can | lect.abilities):
-        known = ", ".join(sorted((can | lect.abilities) - {"classify", "tag"}))
+    tasks = {lect.info.task.kind} if lect.info.task else set[str]()
+    can = (lect.abilities - tasks) | ({"predict"} if tasks else set())
+    if ability not in can:
+        known = ", ".join(sorted(can))
         raise UserError(f"this model cannot {ability}", where=str(folder), fix=f"it can {known}")
     for texts in _batches(text or _lines(file)):
         for one in ask(lect, texts):
@@ -261,7 +262,7 @@ def _numbers(text: str, numbers: list[float], *, name: str) -> Shown:
 
 
 def _predicted(text: str, found: Prediction) -> Shown:
-    from autolect.core.results import Label
+    from autolect.core.results import Label, Labels, Rating
 
     if isinstance(found, Label):
         facts: dict[str, Any] = {
@@ -272,6 +273,17 @@ def _predicted(text: str, found: Prediction) -> Shown:
         }
         label = show.paint(show.safe(found.label), "bold")
         return Shown(facts=facts, lines=[f"{label} {found.probability:.2f}  {show.safe(text)}"])
+    if isinstance(found, str):
+        return Shown(facts={"text": text, "translation": found}, lines=[show.safe(found)])
+    if isinstance(found, Rating):
+        line = f"{show.paint(f'{found.value:.3f}', 'bold')}  {show.safe(text)}"
+        return Shown(facts={"text": text, "value": found.value}, lines=[line])
+    if isinstance(found, Labels):
+        names = "  ".join(
+            f"{show.paint(show.safe(name), 'bold')} {found.probabilities[name]:.2f}" for name in found.labels
+        )
+        facts = {"text": text, "labels": list(found.labels), "probabilities": dict(found.probabilities)}
+        return Shown(facts=facts, lines=[f"{names or '-'}  {show.safe(text)}"])
     spans = [
         {"start": s.start, "end": s.end, "label": s.label, "text": s.text, "probability": s.probability}
         for s in found

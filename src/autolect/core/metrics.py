@@ -7,8 +7,9 @@ was never predicted, is 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -83,7 +84,7 @@ def per_label(confusion: NDArray[np.int64], labels: Sequence[str]) -> tuple[PerL
     assert confusion.shape == (len(labels), len(labels))
     right = np.diagonal(confusion)
     counts = zip(labels, right, confusion.sum(axis=0), confusion.sum(axis=1), strict=True)
-    return tuple(_of_label(label, int(tp), int(found), int(gold)) for label, tp, found, gold in counts)
+    return tuple(_counted(label, [int(tp), int(found), int(gold)]) for label, tp, found, gold in counts)
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
@@ -91,6 +92,27 @@ def macro_f1(confusion: NDArray[np.int64]) -> float:
     right, found, gold = np.diagonal(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
     occurs = found + gold > 0
     return float((2 * right[occurs] / (found + gold)[occurs]).mean()) if occurs.any() else 0.0
+
+
+def matthews(confusion: NDArray[np.int64]) -> float:
+    """Matthews' correlation of any number of labels (Gorodkin 2004) from (L, L) counts; 0 where undefined."""
+    counts = confusion.astype(np.float64)
+    total, right = counts.sum(), np.trace(counts)
+    gold, found = counts.sum(axis=1), counts.sum(axis=0)
+    below = np.sqrt((total**2 - gold @ gold) * (total**2 - found @ found))
+    return float((right * total - gold @ found) / below) if below > 0 else 0.0
+
+
+def set_counts(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]]) -> NDArray[np.int64]:
+    """(N, 3) labels of each example: right, predicted, gold. For `bootstrap` with `f1_score`."""
+    pairs = [(set(one), set(other)) for one, other in zip(gold, predicted, strict=True)]
+    counts = [(len(one & other), len(other), len(one)) for one, other in pairs]
+    return np.array(counts, dtype=np.int64).reshape(-1, 3)
+
+
+def set_f1(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]]) -> float:
+    """Micro F1 of sets of labels."""
+    return float(f1_score(set_counts(gold, predicted).sum(axis=0, dtype=np.float64)[None])[0])
 
 
 def entities(tags: Sequence[str]) -> set[Entity]:
@@ -129,9 +151,8 @@ def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]])
         for column, group in enumerate((wanted & found, found, wanted)):
             for _start, _end, kind in group:
                 counts.setdefault(kind, [0, 0, 0])[column] += 1
-    labels = tuple(_of_label(kind, *counts[kind]) for kind in sorted(counts))
-    right, found_, gold_ = (sum(count[column] for count in counts.values()) for column in range(3))
-    total = _of_label("", right, found_, gold_)
+    labels = tuple(_counted(kind, counts[kind]) for kind in sorted(counts))
+    total = _counted("", [sum(count[column] for count in counts.values()) for column in range(3)])
     return EntityScore(precision=total.precision, recall=total.recall, f1=total.f1, per_label=labels)
 
 
@@ -205,6 +226,71 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
     return float(x @ y) / below if below > 0 else 0.0
 
 
+def pearson(a: ArrayLike, b: ArrayLike) -> float:
+    """Pearson's correlation of two (N,) arrays; 0 when either is constant."""
+    return float(correlation_score(products(a, b).mean(axis=0)[None])[0])
+
+
+def ranks(values: ArrayLike) -> NDArray[np.float64]:
+    """Ranks (N,) from 1, ties at their mean."""
+    return _ranks(np.asarray(values, dtype=np.float64))
+
+
+def products(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """(N, 5) what each pair of numbers adds to a correlation. For `bootstrap` with `correlation_score`."""
+    one, other = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    assert one.shape == other.shape
+    one, other = one - one.mean(), other - other.mean()
+    return np.stack([one, other, one * one, other * other, one * other], axis=1)
+
+
+def correlation_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, 5) means of `products` -> (R,) correlations, 0 where one side is constant. For `bootstrap`."""
+    one, other, square, other_square, both = sums.T
+    below = np.sqrt(np.maximum(square - one**2, 0) * np.maximum(other_square - other**2, 0))
+    found: NDArray[np.float64] = (both - one * other) / np.where(below > 1e-12, below, np.inf)
+    return found
+
+
+def translation(
+    gold: Sequence[str], predicted: Sequence[str], *, language: str, seed: int, resamples: int = 1000
+) -> dict[str, float]:
+    """BLEU (Papineni 2002) of a corpus with its interval, and chrF2 (Popovic 2015), 0 to 100, by sacrebleu.
+
+    Chinese and Japanese are cut into characters, other languages as in WMT (13a).
+    """
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+
+    bleu = BLEU(tokenize={"zh": "zh", "ja": "char"}.get(language, "13a"))
+    # Counts of each sentence: lengths, right n-grams and all of them; those of a corpus are their sums.
+    counts = np.array([_counts_of(bleu.sentence_score(p, [g])) for p, g in zip(predicted, gold, strict=True)])
+    interval = bootstrap(bleu_score, counts, seed=seed, resamples=resamples)
+    return {
+        "score": float(bleu_score(counts.mean(axis=0)[None])[0]),
+        "low": interval.low,
+        "high": interval.high,
+        "chrf": float(CHRF().corpus_score(list(predicted), [list(gold)]).score),
+    }
+
+
+def chrf(gold: str, predicted: str) -> float:
+    """chrF2 of one text, 0 to 100."""
+    from sacrebleu.metrics.chrf import CHRF
+
+    return float(CHRF().sentence_score(predicted, [gold]).score)
+
+
+def bleu_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, 10) means of length, reference length, 4 right and 4 n-grams -> (R,) BLEU. For `bootstrap`."""
+    length, reference, right, every = sums[:, 0], sums[:, 1], sums[:, 2:6], sums[:, 6:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(right > 0, np.log(right / every), -np.inf).mean(axis=1)
+        brevity = np.where(length < reference, 1 - reference / length, 0.0)
+        found: NDArray[np.float64] = 100 * np.exp(logs + brevity)
+    return np.nan_to_num(found)
+
+
 def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, *, num_bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal bins of confidence (Guo 2017, arXiv:1706.04599).
 
@@ -223,7 +309,8 @@ def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, *, num_b
     return float(np.abs(gaps).sum() / sure.size)
 
 
-def _of_label(label: str, right: int, found: int, gold: int) -> PerLabel:
+def of_label(label: str, *, right: int, found: int, gold: int) -> PerLabel:
+    """A label's scores from how often it was right, predicted, and in the gold data."""
     return PerLabel(
         label=label,
         precision=right / found if found else 0.0,
@@ -231,6 +318,15 @@ def _of_label(label: str, right: int, found: int, gold: int) -> PerLabel:
         f1=2 * right / (found + gold) if found + gold else 0.0,
         support=gold,
     )
+
+
+def _counted(label: str, counts: Sequence[int]) -> PerLabel:
+    right, found, gold = counts
+    return of_label(label, right=right, found=found, gold=gold)
+
+
+def _counts_of(score: Any) -> list[float]:
+    return [score.sys_len, score.ref_len, *score.counts, *score.totals]
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

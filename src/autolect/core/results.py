@@ -33,6 +33,21 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """The labels that a text has, likeliest first, and the probability of every label."""
+
+    labels: tuple[str, ...]
+    probabilities: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rating:
+    """A number that stands for how much, on the scale of the examples it was learned from."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """One labelled piece of a text: text[start:end] in code points."""
 
@@ -51,5 +66,6 @@ class Neighbour:
     similarity: float
 
 
-Prediction = Label | tuple[Span, ...]
-"""What a task answers for one text: classify gives a Label, tag gives its spans."""
+Prediction = Label | Labels | Rating | tuple[Span, ...] | str
+"""What a task answers for one text: classify gives a Label, or Labels where a text may have several; tag
+gives its spans; pair gives a Label or a Rating for two texts; translate gives a text."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from autolect.core import bundle, files, metrics, registry
 from autolect.core.device import choose, set_threads
+from autolect.core.results import Label, Labels, Rating
 from autolect.jobs.finetune import Data
 from autolect.jobs.loading import load_network, reader_of
 from autolect.jobs.stages import Run, section
@@ -54,7 +55,7 @@ class _Evaluation:
         parts = self.data.parts
         return {
             "task": self.info.task.kind if self.info.task else "",
-            "measure": self.task.MEASURE if getattr(self.task, "entities", True) else "accuracy",
+            "measure": self.task.measured,
             "examples": {"train": len(parts.train), "valid": len(parts.valid), "test": len(parts.test)},
             "test_texts_a_second": len(self.examples) / max(1e-9, seconds),
             "num_cut": rows.num_cut,
@@ -65,6 +66,7 @@ class _Evaluation:
             "model": figures,
             "baselines": [self._baseline(name) for name in self.task.BASELINES if beside],
             "mistakes": self._mistakes(answers, predicted),
+            "mistakes_by": "off by" if isinstance(answers[0], Rating | str) else "confidence",
         }
 
     def _baseline(self, name: str) -> dict[str, Any]:
@@ -74,7 +76,9 @@ class _Evaluation:
         as_texts = baseline.serves == "classify"
         given = [example.text for example in self.examples] if as_texts else list(self.examples)
         started = time.monotonic()
-        predicted = baseline.predict(
+        several = as_texts and self.task.config.several
+        predict = baseline.predict_several if several else baseline.predict
+        predicted = predict(
             parts.train, parts.valid, given, language=self.info.language, seed=self.run.recipe.seed
         )
         figures = self.task.measure(self.gold, predicted, seed=self.run.recipe.seed)
@@ -87,7 +91,7 @@ class _Evaluation:
             {
                 "text": example.text,
                 "where": Path(example.where).name,
-                "confidence": _confidence(answer),
+                "confidence": _confidence(answer, gold),
                 **_sides(example, answer),
             }
             for example, answer, found, gold in zip(self.examples, answers, predicted, self.gold, strict=True)
@@ -96,16 +100,29 @@ class _Evaluation:
         return sorted(wrong, key=lambda one: -one["confidence"])[:MOST_MISTAKES]
 
 
-def _confidence(answer: Any) -> float:
-    if hasattr(answer, "probability"):
-        return float(answer.probability)
+def _confidence(answer: Any, gold: Any) -> float:
+    """How sure a wrong answer was; of a number, how far off it is."""
+    if isinstance(answer, str):
+        return 1 - metrics.chrf(gold, answer) / 100
+    if isinstance(answer, Rating):
+        return abs(answer.value - float(gold))
+    if isinstance(answer, Label):
+        return answer.probability
+    if isinstance(answer, Labels):
+        return min(max(share, 1 - share) for share in answer.probabilities.values())
     return float(min(answer.probabilities, default=0.0))
 
 
 def _sides(example: Any, answer: Any) -> dict[str, Any]:
     """Gold and predicted, as a label or as (start, end, label) spans."""
-    if hasattr(example, "label"):
-        return {"gold": example.label, "predicted": answer.label}
+    if isinstance(answer, str):
+        return {"gold": example.second, "predicted": answer}
+    if isinstance(answer, Rating):
+        return {"gold": f"{example.score:.2f}", "predicted": f"{answer.value:.2f}"}
+    if isinstance(answer, Label):
+        return {"gold": example.labels[0], "predicted": answer.label}
+    if isinstance(answer, Labels):
+        return {"gold": ", ".join(example.labels), "predicted": ", ".join(answer.labels)}
     spans = [
         [example.tokens[first][0], example.tokens[end - 1][1], label]
         for first, end, label in sorted(metrics.entities(example.tags))

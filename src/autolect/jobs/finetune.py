@@ -45,7 +45,7 @@ class TaskGoal:
         self.task, self.network, self.valid = task, network, data.parts.valid
         self.reader, self.length = reader, length
         self._rows = task.rows(data.parts.train, reader, length=length)
-        task.begin(network.head, self._rows)
+        task.begin(network.model, network.head, self._rows)
         self._valid_rows = task.rows(data.parts.valid, reader, length=length)
         self.lengths: NDArray[np.int64] = self._rows.lengths
         self.num_cut: int = self._rows.num_cut
@@ -74,10 +74,10 @@ class TaskGoal:
 
     def measure(self, device: Device) -> Score:
         """The task's score on the valid examples."""
-        answers = self.task.answers(
-            self.network, self.network.model, self.network.head, self._valid_rows, device
+        network = self.network
+        score: Score = self.task.judge(
+            network, network.model, network.head, self._valid_rows, self.valid, device
         )
-        score: Score = self.task.score(self.valid, answers)
         return score
 
 
@@ -86,7 +86,11 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
     config: Any = recipe.task
     plugin = registry.load("tasks", config.kind).build
     paths = {name: getattr(config, name) for name in ("train", "valid", "test")}
-    given = {name: plugin.read(Path(path), config) for name, path in paths.items() if path}
+    read = {name: plugin.read(Path(path), config) for name, path in paths.items() if path}
+    for name, found in read.items():
+        for note in found.notes:
+            progress.say(f"{name}: {note}")
+    given = {name: found.examples for name, found in read.items()}
     valid_share = 0.0 if "valid" in given else config.valid_share
     test_share = 0.0 if "test" in given else config.test_share
     train, drawn_valid, drawn_test = given["train"], (), ()
@@ -104,7 +108,7 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
     if not parts.valid or not parts.test:
         raise UserError("too few examples to keep some for valid and test", where="task.train")
     labels = plugin.find_labels(train)
-    _warn_unseen(labels, parts, plugin, progress)
+    _warn_unseen(labels, parts, progress)
     return Data(
         parts=parts,
         labels=labels,
@@ -156,7 +160,7 @@ def task_goal(recipe: Recipe, parent: Path, data: Data) -> TaskGoal:
     model = load_model(parent, info)
     config: Any = recipe.task
     task = registry.load("tasks", config.kind).build(config, labels=data.labels)
-    network = TaskNetwork(model, task.head(model.architecture.width))
+    network = TaskNetwork(model, task.head(model.architecture))
     return TaskGoal(task, network, data, reader_of(parent, info), min(info.length, recipe.finetune.length))
 
 
@@ -188,12 +192,6 @@ def write_task_bundle(
     )
 
 
-def labels_of(example: Any, plugin: Any) -> set[str]:
-    """The labels, or tags, that an example carries."""
-    gold = plugin.gold(example)
-    return {gold} if isinstance(gold, str) else set(gold)
-
-
 def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: Progress) -> None:
     for found in overlaps:
         if not found.num_shared:
@@ -209,9 +207,9 @@ def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: P
         progress.say(f"{what}; allowed by the recipe")
 
 
-def _warn_unseen(labels: tuple[str, ...], parts: Parts[Any], plugin: Any, progress: Progress) -> None:
-    for name in ("valid", "test"):
-        found = {label for example in getattr(parts, name) for label in labels_of(example, plugin)}
+def _warn_unseen(labels: tuple[str, ...], parts: Parts[Any], progress: Progress) -> None:
+    for name in ("valid", "test") if labels else ():
+        found = {label for example in getattr(parts, name) for label in example.labels}
         unseen = sorted(found - set(labels))
         if unseen:
             progress.say(

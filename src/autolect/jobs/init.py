@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from autolect.core import files
 from autolect.core.device import power
 from autolect.core.errors import UserError
-from autolect.text import columns, labelled, language, readers, tables
+from autolect.jobs.labels import LARGEST_LOOK, TABLES, TAGGED, Look, look
+from autolect.text import columns, language, readers, streams, tables
 
 SAMPLE_CHARACTERS = 200_000
 """How much text is read to tell the language and the bytes a character takes."""
@@ -22,14 +22,7 @@ SAMPLE_CHARACTERS = 200_000
 _SAMPLE_FILES = 20
 _PACKED_RATIO = 3
 """Text is about this much larger than its gzip or zstd file."""
-_TAGGED = (".conll", ".conllu", ".iob", ".iob2", ".bio")
-_TABLES = (".csv", ".tsv", *tables.JSONL)
 _LOOKED_ROWS = 100
-_LARGEST_LOOK = 64 << 20
-"""Larger tables are taken for text without a look: labelled data is small, and looking reads it whole."""
-_LONGEST_LABEL = 60
-_ROWS_A_LABEL = 3
-"""A column whose values stand less often than this on average holds no labels."""
 _UNSPACED = ("zh", "ja", "ko", "th")
 _MANY_CHARACTERS = ("zh", "ja")
 _FEWEST_PIECES = 4000
@@ -42,14 +35,6 @@ class Proposal:
 
     text: str
     rows: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Labelled:
-    path: Path
-    kind: Literal["classify", "tag"]
-    column: str
-    num_examples: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +110,7 @@ def init(patterns: Sequence[str], *, recipe: Path, minutes: float | None = None)
 def propose(patterns: Sequence[str], *, beside: Path, minutes: float | None = None) -> Proposal:
     """Look at files; paths in the recipe are relative to ``beside`` where they lie below it."""
     paths = readers.expand(patterns)
-    found = {path: _look(path) for path in paths}
+    found = {path: look(path) for path in paths}
     tasks = [one for one in found.values() if one is not None]
     if len({one.kind for one in tasks}) > 1:
         two = next(one for one in tasks if one.kind != tasks[0].kind)
@@ -161,34 +146,9 @@ def _size(characters: float, code: str, minutes: float | None) -> _Size:
     )
 
 
-def _look(path: Path) -> _Labelled | None:
-    """What a file is labelled with, or None for text, told by reading it."""
-    suffix = tables.suffix(path)
-    if suffix in _TAGGED:
-        return _Labelled(path, "tag", "", len(labelled.read_tokens(path).examples))
-    if suffix not in _TABLES or path.stat().st_size > _LARGEST_LOOK:
-        return None
-    if suffix in tables.JSONL and _tagged_object(path):
-        return _Labelled(path, "tag", "", len(labelled.read_tokens(path).examples))
-    try:
-        read = labelled.read_texts(path)
-    except UserError:
-        return None
-    labels = [example.label for example in read.examples]
-    few = len(set(labels)) * _ROWS_A_LABEL <= len(labels)
-    if not few or max(map(len, labels)) > _LONGEST_LABEL or len(set(labels)) < 2:
-        return None
-    return _Labelled(path, "classify", read.text_column, len(labels))
-
-
-def _tagged_object(path: Path) -> bool:
-    record = next(iter(tables.read_records(path, encoding="utf-8")), None)
-    return record is not None and "tokens" in record.values
-
-
-def _parts(tasks: Sequence[_Labelled]) -> dict[str, _Labelled]:
+def _parts(tasks: Sequence[Look]) -> dict[str, Look]:
     """train, valid and test by the files' names; the largest of the others is train."""
-    parts: dict[str, _Labelled] = {}
+    parts: dict[str, Look] = {}
     others = []
     for one in tasks:
         name = re.search(r"(?<![a-z])(train|valid|val|dev|test)(?![a-z])", one.path.name.lower())
@@ -205,7 +165,7 @@ def _parts(tasks: Sequence[_Labelled]) -> dict[str, _Labelled]:
 
 def _text_column(plain: Sequence[Path]) -> str:
     """The column that text files with columns share: a usual name, else the one with the longest cells."""
-    path = next((path for path in plain if tables.suffix(path) in _TABLES), None)
+    path = next((path for path in plain if streams.suffix(path) in TABLES), None)
     if path is None:
         return "text"
     rows = list(itertools.islice(tables.read_rows(path, encoding="utf-8"), _LOOKED_ROWS + 1))
@@ -217,10 +177,10 @@ def _text_column(plain: Sequence[Path]) -> str:
     return names[sizes.index(max(sizes))]
 
 
-def _column(parts: dict[str, _Labelled]) -> str:
+def _column(parts: dict[str, Look]) -> str:
     """The column from which the labelled file is read as text, too."""
     train = parts["train"]
-    if train.kind == "tag" and tables.suffix(train.path) not in tables.JSONL:
+    if train.kind == "tag" and streams.suffix(train.path) in TAGGED:
         return "text"
     if train.kind == "classify" and not train.column.isdecimal():
         return train.column
@@ -254,7 +214,7 @@ def sample(
 def characters(path: Path, column: str, ratio: float, *, encoding: str = "utf-8") -> float:
     """Characters of text in a file: counted where tags and columns stand beside it, else told by its size."""
     size = path.stat().st_size
-    if tables.suffix(path) in (*_TAGGED, *_TABLES) and size <= _LARGEST_LOOK:
+    if streams.suffix(path) in (*TAGGED, *TABLES) and size <= LARGEST_LOOK:
         return sum(len(one.text) for one in readers.read(path, column=column, encoding=encoding))
     packed = path.suffix.lower() in (".gz", ".zst", ".parquet")
     return size * (_PACKED_RATIO if packed else 1) / ratio
@@ -271,7 +231,7 @@ def _from(path: Path, folder: Path) -> str:
 
 
 def _rows(
-    corpus: Sequence[Path], code: str, characters: float, size: _Size, parts: dict[str, _Labelled]
+    corpus: Sequence[Path], code: str, characters: float, size: _Size, parts: dict[str, Look]
 ) -> tuple[tuple[str, str], ...]:
     rows = [("text", f"{len(corpus)} {'file' if len(corpus) == 1 else 'files'}, about {_round(characters)}")]
     rows += [("language", code), ("encoder", f"{size.network.layers} layers, width {size.network.width}")]
@@ -292,7 +252,7 @@ def _text(
     written: Sequence[str],
     code: str,
     size: _Size,
-    parts: dict[str, _Labelled],
+    parts: dict[str, Look],
     *,
     column: str,
     beside: Path,
@@ -324,7 +284,7 @@ def _text(
     return "\n".join([*lines, *_task_lines(parts, beside)])
 
 
-def _task_lines(parts: dict[str, _Labelled], beside: Path) -> list[str]:
+def _task_lines(parts: dict[str, Look], beside: Path) -> list[str]:
     if not parts:
         return [
             "# [task]  # with labelled data: what the model is fine-tuned for",

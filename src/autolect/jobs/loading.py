@@ -57,7 +57,7 @@ def load_network(folder: Path, info: BundleInfo) -> tuple[TaskNetwork, Any]:
     plugin = registry.load("tasks", info.task.kind)
     task = plugin.build(plugin.config.model_validate(info.task.settings), labels=info.task.labels)
     model = Model(architecture_from(info.architecture))
-    network = TaskNetwork(model, task.head(model.architecture.width))
+    network = TaskNetwork(model, task.head(model.architecture))
     weights.load(network, folder / bundle.WEIGHTS)
     return network.eval(), task
 

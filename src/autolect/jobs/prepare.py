@@ -80,9 +80,10 @@ def tokenize(run: Run, corpus: Path) -> Path:
             "vocab_size": len(tokenizer),
             "styles": list(styles),
         }
+        cutter = Cutter(tokenizer)
         for name in split.NAMES:
-            writer = TokenWriter(folder, name, marked=marked)
-            figures[name] = _write_tokens(writer, name, corpus, tokenizer, styles, language=known)
+            with TokenWriter(folder, name, marked=marked) as writer:
+                figures[name] = _write_tokens(writer, name, corpus, cutter, styles, language=known)
         facts["vocab_size"] = len(tokenizer)
         wanted = run.recipe.tokenizer.vocab_size
         if not start and len(tokenizer) < wanted:
@@ -262,12 +263,12 @@ def _write_tokens(
     writer: TokenWriter,
     name: str,
     corpus: Path,
-    tokenizer: Tokenizer,
+    cutter: Cutter,
     styles: tuple[str, ...],
     *,
     language: str,
 ) -> dict[str, Any]:
-    cutter = Cutter(tokenizer)
+    tokenizer = cutter.tokenizer
     numbers = {style: number for number, style in enumerate(styles)}
     unknown = spelt = 0.0
     texts, kinds = documents(corpus, name), documents(corpus, name, column="style")
@@ -280,7 +281,6 @@ def _write_tokens(
         ids = np.concatenate([one.ids for one in found])
         unknown += tokenizer.unknown_rate(ids) * len(ids)
         spelt += tokenizer.spelt_rate(ids) * len(ids)
-    writer.close()
     total = writer.num_tokens
     rates = {"unknown_rate": unknown / max(1, total), "spelt_rate": spelt / max(1, total)}
     return {"tokens": total, **rates}

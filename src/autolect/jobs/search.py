@@ -14,7 +14,7 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Score
 from autolect.core.recipe import Recipe
 from autolect.core.slots import Slots
-from autolect.jobs.finetune import Data, labels_of, train_task, write_task_bundle
+from autolect.jobs.finetune import Data, train_task, write_task_bundle
 from autolect.jobs.stages import Run, section
 from autolect.nn import weights
 from autolect.train import checkpoint
@@ -65,8 +65,8 @@ def _refit(
     What was settled on valid stays, since the new network has seen those examples. Examples with a label
     that train lacks cannot be learned.
     """
-    parts, plugin = data.parts, registry.load("tasks", settings.task.kind).build  # type: ignore[union-attr]
-    learned = tuple(one for one in parts.valid if labels_of(one, plugin) <= set(data.labels))
+    parts = data.parts
+    learned = tuple(one for one in parts.valid if set(one.labels) <= set(data.labels))
     whole = replace(data, parts=replace(parts, train=(*parts.train, *learned)))
     goal, _ = train_task(settings, parent, whole, progress=run.progress, what="refit", folder=work, key=key)
     values = goal.network.state_dict()

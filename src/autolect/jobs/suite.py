@@ -26,7 +26,7 @@ from autolect.core.errors import UserError
 from autolect.core.progress import Progress
 from autolect.jobs.use import Lect
 from autolect.nn import scoring
-from autolect.text import readers, segment, tables
+from autolect.text import readers, records, segment, streams, tables
 from autolect.text.noise import choose, rows_of
 from autolect.text.tokenizer import BOS, EOS, MASK, PAD
 from autolect.vectors import probes
@@ -206,9 +206,9 @@ def _pairs(lect: Lect, path: Path, suite: Suite) -> Iterator[SuiteFigure]:
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
     """(good, bad) sentences; UserError with the line that is no such pair."""
-    if tables.suffix(path) in tables.JSONL:
+    if streams.suffix(path) in records.JSONL:
         found = []
-        for record in tables.read_records(path, encoding="utf-8"):
+        for record in records.read_records(path, encoding="utf-8"):
             sentences = [record.values.get(key) for key in ("sentence_good", "sentence_bad")]
             if not all(isinstance(one, str) and one for one in sentences):
                 raise UserError("sentence_good or sentence_bad is missing", where=record.where)

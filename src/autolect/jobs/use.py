@@ -209,10 +209,13 @@ class Lect:
             for text in texts
         ]
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """The task's answer for each text: a Label, or the Spans."""
+    def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Prediction]:
+        """The task's answer for each text: a Label, Labels or the Spans; for two texts a Label or a Rating.
+
+        Two texts are a pair, or one string with a tab between them.
+        """
         if self._task is None:
-            self._need("classify or tag")
+            self._need("predict")
         examples = self._task.unlabelled(texts)  # type: ignore[union-attr]
         rows = self._task.rows(examples, self.reader, length=self.info.length)  # type: ignore[union-attr]
         answers = self._task.answers(  # type: ignore[union-attr]

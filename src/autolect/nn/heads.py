@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from autolect.nn.bottleneck import mean_of
 
 WIDE_WEIGHTS = 2_000_000
 """About so many weights has the wide part of a head."""
+PAIR_WIDTH = 128
+"""Features in which two texts are compared."""
 
 
 class Wide(nn.Module):
@@ -121,3 +124,99 @@ def units_of(states: Tensor, owner: Tensor, num_units: int) -> Tensor:
     ones = torch.ones_like(place, dtype=torch.float32)
     count = sums.new_zeros((batch, num_units + 1)).scatter_add(1, place, ones)
     return (sums / count.clamp(min=1)[..., None])[:, :num_units]
+
+
+class Forest(NamedTuple):
+    """Trees (L,K,N), K for each of L outputs, each of N nodes; a leaf is its own child."""
+
+    feature: NDArray[np.int64]
+    threshold: NDArray[np.float64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, outputs: int, trees: int, nodes: int) -> Forest:
+        """Trees that say nothing."""
+        shape = (outputs, trees, nodes)
+        own = np.broadcast_to(np.arange(nodes), shape)
+        return cls(np.zeros(shape, np.int64), np.zeros(shape), own.copy(), own.copy(), np.zeros(shape))
+
+
+def nodes_of(depth: int) -> int:
+    """Nodes of a full binary tree."""
+    return (2 << depth) - 1
+
+
+class Trees(nn.Module):
+    """features (N,F) -> (N,L): the sum of what regression trees say. Fitted elsewhere, never trained."""
+
+    def __init__(self, num_outputs: int, *, num_trees: int, depth: int) -> None:
+        super().__init__()
+        self.depth = depth
+        for name, values in Forest.empty(num_outputs, num_trees, nodes_of(depth))._asdict().items():
+            self.register_buffer(name, torch.from_numpy(values))
+
+    def fill(self, forest: Forest) -> None:
+        """Take trees that were fitted elsewhere."""
+        for name, values in forest._asdict().items():
+            self.get_buffer(name).copy_(torch.from_numpy(values))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N,F) -> outputs (N,L)."""
+        outputs, trees, _ = self.get_buffer("feature").shape
+        flat = {name: self.get_buffer(name).flatten(0, 1) for name in Forest._fields}
+        place = torch.arange(outputs * trees, device=features.device)
+        at = torch.zeros(len(features), outputs * trees, dtype=torch.int64, device=features.device)
+        for _ in range(self.depth):
+            seen = features.double().gather(1, flat["feature"][place, at])
+            goes_left = seen <= flat["threshold"][place, at]
+            at = torch.where(goes_left, flat["left"][place, at], flat["right"][place, at])
+        values: Tensor = flat["value"][place, at].view(len(features), outputs, trees)
+        return values.sum(dim=2).float()
+
+
+class PairHead(nn.Module):
+    """Two texts, each read alone -> scores (B,L).
+
+    states and embedded (2B,T,D), keep (2B,T): first all first texts, then all second ones. Each token is
+    compared with what it attends to in the other text (Parikh 2016, arXiv:1606.01933); the means and maxima
+    of these comparisons, and of the texts' mean states and their difference and product, decide.
+    """
+
+    def __init__(self, width: int, *, num_outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.attend = nn.Linear(2 * width, PAIR_WIDTH)
+        self.compare = nn.Linear(4 * PAIR_WIDTH, PAIR_WIDTH)
+        self.join = nn.Linear(4 * PAIR_WIDTH + 2 * width, PAIR_WIDTH)
+        self.output = nn.Linear(PAIR_WIDTH, num_outputs)
+        nn.init.normal_(self.output.weight, std=0.02)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(self, states: Tensor, embedded: Tensor, keep: Tensor) -> Tensor:
+        """states, embedded, keep -> scores."""
+        words = F.rms_norm(embedded, embedded.shape[-1:])
+        tokens = torch.cat([F.rms_norm(states, states.shape[-1:]), words], dim=-1)
+        tokens = self.attend(F.dropout(tokens, self.dropout, self.training))
+        one, other = tokens.chunk(2)
+        keep_one, keep_other = keep.chunk(2)
+        near = one @ other.transpose(1, 2) / PAIR_WIDTH**0.5
+        sides = [
+            self._side(one, other, near, keep_one, keep_other),
+            self._side(other, one, near.transpose(1, 2), keep_other, keep_one),
+        ]
+        first, second = mean_of(states, keep).chunk(2)
+        joined = torch.cat([*sides, (first - second).abs(), first * second], dim=-1)
+        hidden = F.gelu(self.join(F.dropout(joined.float(), self.dropout, self.training)))
+        scores: Tensor = self.output(F.dropout(hidden, self.dropout, self.training))
+        return scores
+
+    def _side(self, one: Tensor, other: Tensor, near: Tensor, keep: Tensor, keep_other: Tensor) -> Tensor:
+        """(B,2W): mean and maximum over one text's tokens of how they compare with the other's."""
+        low = torch.finfo(near.dtype).min
+        beside = near.masked_fill(~keep_other[:, None], low).softmax(dim=-1) @ other
+        compared = torch.cat([one, beside, one - beside, one * beside], dim=-1)
+        compared = F.gelu(self.compare(F.dropout(compared, self.dropout, self.training)))
+        largest = compared.masked_fill(~keep[..., None], torch.finfo(compared.dtype).min).amax(dim=1)
+        return torch.cat([mean_of(compared, keep), largest.float()], dim=-1)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from autolect.nn.model import Model
 
 
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """What writes without a whole model: an embedding, a decoder over a memory, and scores of its states."""
+
+    embedding: nn.Module
+    decoder: Any
+    scores: Callable[[Tensor], Tensor]
+    place: torch.device
+
+
 @torch.inference_mode()
 def write(
-    model: Model,
+    model: Model | Pen,
     *,
     begin: Tensor,
     stop: int,
@@ -57,7 +69,7 @@ def write(
 
 @torch.inference_mode()
 def search(
-    model: Model,
+    model: Model | Pen,
     *,
     begin: Tensor,
     stop: int,
@@ -108,7 +120,7 @@ def _fair(value: float, length: int) -> float:
     return value / float(max(1, length) ** 0.6)
 
 
-def _read(model: Model, begin: Tensor, memory: Tensor | None, *, rows: int) -> tuple[Tensor, Any]:
+def _read(model: Model | Pen, begin: Tensor, memory: Tensor | None, *, rows: int) -> tuple[Tensor, Any]:
     """The scores (B,V) of what follows ``begin``, and what was remembered on the way."""
     past: Any = None
     scores = torch.zeros(0)
@@ -117,11 +129,11 @@ def _read(model: Model, begin: Tensor, memory: Tensor | None, *, rows: int) -> t
     return scores, past
 
 
-def _step(model: Model, tokens: Tensor, past: Any, memory: Tensor | None) -> tuple[Tensor, Any]:
+def _step(model: Model | Pen, tokens: Tensor, past: Any, memory: Tensor | None) -> tuple[Tensor, Any]:
     """Tokens (B,1) -> scores (B,V) of the next one, where tokens are drawn: on the processor."""
     first, second = (None, None) if past is None else past
     x = model.embedding(tokens.to(model.place))
-    if model.architecture.causal:
+    if isinstance(model, Model) and model.architecture.causal:
         x, first = model.encoder.step(x, first)
     if model.decoder is not None:
         x, second = model.decoder.step(x, second, memory)

@@ -229,6 +229,18 @@ def _test(facts: dict[str, Any]) -> Chapter | None:
                     f"{shared['shared']} texts of {shared['later']} stand in {shared['earlier']} too.", "warn"
                 )
             )
+    blocks += [*_details(model), *_mistakes(evaluation)]
+    counts = evaluation["examples"]
+    lead = (
+        f"{counts['test']} examples, opened once, after all choices were made on {counts['valid']}"
+        f" valid examples; {counts['train']} to learn from."
+    )
+    return Chapter("Test", lead, tuple(blocks))
+
+
+def _details(model: dict[str, Any]) -> list[Block]:
+    """What the score is made of."""
+    blocks: list[Block] = []
     if "confusion" in model:
         blocks.append(
             Figure(
@@ -237,19 +249,20 @@ def _test(facts: dict[str, Any]) -> Chapter | None:
                 "Confusion matrix",
             )
         )
-    blocks.append(
-        Table(
-            ("label", "precision", "recall", "F1", "examples"),
-            tuple((r[0], f"{r[1]:.3f}", f"{r[2]:.3f}", f"{r[3]:.3f}", str(r[4])) for r in model["per_label"]),
+    if "points" in model:
+        blocks.append(
+            Figure(
+                plots.points(model["points"], x="true", y="predicted"),
+                f"Pearson {model['pearson']:.3f}; on the line a prediction is right.",
+                "Predicted against true scores",
+            )
         )
-    )
-    blocks += _mistakes(evaluation)
-    counts = evaluation["examples"]
-    lead = (
-        f"{counts['test']} examples, opened once, after all choices were made on {counts['valid']}"
-        f" valid examples; {counts['train']} to learn from."
-    )
-    return Chapter("Test", lead, tuple(blocks))
+    if "per_label" in model:
+        rows = tuple(
+            (r[0], f"{r[1]:.3f}", f"{r[2]:.3f}", f"{r[3]:.3f}", str(r[4])) for r in model["per_label"]
+        )
+        blocks.append(Table(("label", "precision", "recall", "F1", "examples"), rows))
+    return blocks
 
 
 def _mistakes(evaluation: dict[str, Any]) -> list[Block]:
@@ -259,9 +272,9 @@ def _mistakes(evaluation: dict[str, Any]) -> list[Block]:
     if isinstance(wrong[0]["gold"], str):
         return [
             Table(
-                ("text", "true", "predicted", "confidence"),
+                ("text", "true", "predicted", evaluation["mistakes_by"]),
                 tuple((w["text"], w["gold"], w["predicted"], f"{w['confidence']:.2f}") for w in wrong),
-                caption="The most confident mistakes.",
+                caption="The worst mistakes.",
             )
         ]
     return [

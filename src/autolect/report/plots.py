@@ -204,6 +204,23 @@ def histogram(values: Sequence[float], *, x: str) -> str:
         return sheet.svg()
 
 
+def points(pairs: Sequence[tuple[float, float]], *, x: str, y: str) -> str:
+    """A dot for each (x, y), and the line on which they are equal. Of very many, some spread evenly."""
+    finite = [(float(a), float(b)) for a, b in pairs if math.isfinite(a) and math.isfinite(b)]
+    if not finite:
+        return _nothing()
+    shown = finite[:: math.ceil(len(finite) / _MOST_POINTS)]
+    with drawing(height=330) as sheet:
+        axes = sheet.axes(left=46, top=40, right=RIGHT, bottom=46)
+        low, high = min(map(min, shown)), max(map(max, shown))
+        axes.plot((low, high), (low, high), color=MUTED, linewidth=1.0)
+        axes.plot(*zip(*shown, strict=True), "o", color=ACCENT, markersize=3.2, markeredgewidth=0, alpha=0.5)
+        axes.margins(x=0.03, y=0.05)
+        quiet(axes)
+        name(sheet, x=x, y=y)
+        return sheet.svg()
+
+
 def _nothing() -> str:
     with drawing(height=70) as sheet:
         sheet.write("nothing to show", x=WIDTH / 2, y=40, anchor="center", size=FONT)

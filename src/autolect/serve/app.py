@@ -32,6 +32,7 @@ from autolect.serve.protocols import (
     EmbeddingsRequest,
     FillRequest,
     GenerateRequest,
+    PairsRequest,
     Servable,
     TextsRequest,
     answer,
@@ -46,6 +47,8 @@ ROUTES: dict[Ability, str] = {
     "reconstruct": "/reconstruct",
     "classify": "/classify",
     "tag": "/tag",
+    "pair": "/pair",
+    "translate": "/translate",
     "generate": "/generate",
 }
 """Ability -> the route that offers it."""
@@ -277,7 +280,13 @@ def _add_tasks(app: FastAPI, service: Service) -> None:
             call = Call(ability="generate", **body.model_dump(exclude={"texts"}))
             return await _results(service, call, body.texts)
 
-    plain: tuple[Ability, ...] = ("reconstruct", "classify", "tag")
+    if "pair" in abilities:
+
+        @app.post(ROUTES["pair"])
+        async def pair(body: PairsRequest) -> Response:
+            return await _results(service, Call(ability="pair"), body.texts)
+
+    plain: tuple[Ability, ...] = ("reconstruct", "classify", "tag", "translate")
     for ability in plain:
         if ability in abilities:
             app.add_api_route(ROUTES[ability], _plain_task(service, ability), methods=["POST"])

@@ -10,18 +10,18 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
-from autolect.core.results import Gap, Label, Prediction, Span
+from autolect.core.results import Gap, Label, Labels, Prediction, Rating, Span
 
 Vectors = npt.NDArray[np.float32]
 
-Answer = Vectors | tuple[Gap, ...] | str | Label | tuple[Span, ...]
+Answer = Vectors | tuple[Gap, ...] | str | Label | Labels | Rating | tuple[Span, ...]
 """What a model answers for one text; an array is one vector (D,)."""
 
 
@@ -34,11 +34,13 @@ class Servable(Protocol):
 
     @property
     def abilities(self) -> frozenset[str]:
-        """Some of embed, fill, reconstruct, generate, classify, tag."""
+        """Some of embed, fill, reconstruct, generate, classify, tag, pair,
+        translate.
+        """
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels of classify or tag; empty without a task."""
+        """Labels of the task; empty without one."""
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -78,10 +80,12 @@ class Servable(Protocol):
         """Each text carried on by up to ``length`` tokens."""
 
     def predict(self, texts: Sequence[str]) -> Sequence[Prediction]:
-        """A Label for each text (classify) or its Spans (tag)."""
+        """For each text a Label or Labels (classify) or its Spans (tag); for two texts, parted by a tab, a
+        Label or a Rating (pair); a text (translate).
+        """
 
 
-Ability = Literal["embed", "fill", "reconstruct", "generate", "classify", "tag"]
+Ability = Literal["embed", "fill", "reconstruct", "generate", "classify", "tag", "pair", "translate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +129,7 @@ def answer(model: Servable, call: Call, texts: Sequence[str]) -> list[Answer]:
                 style=call.style,
                 seed=call.seed,
             )
-        case "classify" | "tag":
+        case "classify" | "tag" | "pair" | "translate":
             answers = model.predict(texts)
     assert len(answers) == len(texts), f"{call.ability}: {len(answers)} answers to {len(texts)} texts"
     return list(answers)
@@ -144,6 +148,18 @@ class TextsRequest(_Request):
 
     texts: list[str] = Field(min_length=1)
     """One answer is given for each, in this order."""
+
+
+class PairsRequest(_Request):
+    """Pairs of texts."""
+
+    pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(min_length=1)
+    """One answer is given for each, in this order."""
+
+    @property
+    def texts(self) -> list[str]:
+        """The two texts of each pair, parted by a tab."""
+        return ["\t".join(text.replace("\t", " ") for text in pair) for pair in self.pairs]
 
 
 class FillRequest(TextsRequest):
@@ -236,4 +252,8 @@ def _plain(one: Answer) -> object:
             "probability": one.probability,
             "probabilities": dict(one.probabilities),
         }
+    if isinstance(one, Rating):
+        return {"value": one.value}
+    if isinstance(one, Labels):
+        return {"labels": list(one.labels), "probabilities": dict(one.probabilities)}
     return one

@@ -32,6 +32,8 @@ class DataConfig(Section):
     """Examples for choosing; empty: drawn from train."""
     test: str | None = None
     """Examples for the one final measurement; empty: drawn from train."""
+    encoding: str = "utf-8"
+    """Of labelled files without a byte order mark, such as gb18030."""
     valid_share: float = Field(default=0.15, gt=0, lt=1)
     """Share of train that becomes valid when there is no file for it."""
     test_share: float = Field(default=0.15, gt=0, lt=1)
@@ -48,15 +50,20 @@ class DataConfig(Section):
     """On what the head sees."""
     hide: float = Field(default=0.1, ge=0, lt=1)
     """Share of the tokens that become [MASK] in training, so that no single word decides."""
-    features: Literal["none", "hashed"] = "hashed"
-    """hashed: sparse features (runs of characters and words, affixes, shapes) go straight to the labels
-    beside the network (docs/LOG.md)."""
 
     @model_validator(mode="after")
     def _leaves_training_data(self) -> DataConfig:
         if self.valid_share + self.test_share >= 1:
             raise ValueError("valid_share and test_share leave nothing to train on; lower one")
         return self
+
+
+class WideConfig(DataConfig):
+    """A network, and sparse features beside it."""
+
+    features: Literal["none", "hashed"] = "hashed"
+    """hashed: sparse features (runs of characters and words, affixes, shapes) go straight to the labels
+    beside the network (docs/LOG.md)."""
 
 
 def hidden(ids: NDArray[np.int64], share: float, draw: np.random.Generator) -> NDArray[np.int64]:

@@ -25,8 +25,11 @@ NAIVE = 0.14
 languages (docs/LOG.md)."""
 
 
-def fit(features: csr_matrix, labels: NDArray[np.int64], *, num_labels: int) -> NDArray[np.float32]:
-    """Features (N,M) of unit norm, labels (N,) -> weights (M, num_labels), scores about -1 to 1."""
+def fit(features: csr_matrix, targets: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Features (N,M) of unit norm, targets (N,L) -> weights (M,L), scores about -1 to 1.
+
+    A label that none or all of the items have gets no weights.
+    """
     from scipy.sparse import diags
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
@@ -34,10 +37,11 @@ def fit(features: csr_matrix, labels: NDArray[np.int64], *, num_labels: int) -> 
     width = features.shape[1]
     used = np.flatnonzero(features.getnnz(axis=0))
     features = features[:, used].tocsr()
-    found = np.zeros((width, num_labels), dtype=np.float32)
+    found = np.zeros((width, targets.shape[1]), dtype=np.float32)
     total = np.asarray(features.sum(axis=0)).ravel()
-    for label in np.unique(labels):
-        mine = labels == label
+    for label, mine in enumerate(targets.T):
+        if mine.all() or not mine.any():
+            continue
         ratio = _log_ratio(np.asarray(features[mine].sum(axis=0)).ravel(), total)
         scaled = features @ diags(np.abs(ratio))
         norm = np.sqrt(scaled.multiply(scaled).sum() / scaled.shape[0])

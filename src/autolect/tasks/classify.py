@@ -1,4 +1,4 @@
-"""One label a text: topic, sentiment, intent.
+"""One label a text, or several: topic, sentiment, intent.
 
 in   [BOS] a fine film [EOS]      out  positive 0.93, negative 0.07
 """
@@ -15,21 +15,20 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from autolect.core import metrics
 from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
-from autolect.core.results import Label
+from autolect.core.results import Label, Labels
 from autolect.nn.heads import TextHead, Wide, wide_buckets
 from autolect.nn.losses import tensors
-from autolect.nn.model import Model
+from autolect.nn.model import Architecture, Model
 from autolect.tasks import _linear
+from autolect.tasks._choice import Choice, One, Several
 from autolect.tasks._common import (
     NO_BAG,
     Bag,
-    DataConfig,
+    WideConfig,
     bag,
     hidden,
     over_rows,
@@ -38,7 +37,7 @@ from autolect.tasks._common import (
     wide_tensors,
 )
 from autolect.text.features import text_features
-from autolect.text.labelled import TextExample, read_texts
+from autolect.text.labelled import LabelledTexts, TextExample, read_texts
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
@@ -52,14 +51,18 @@ TRUST = 16.0
 """How firmly that is believed: as much as so many squared logarithms of the change cost in likelihood."""
 
 
-class ClassifyConfig(DataConfig):
-    """One label a text."""
+class ClassifyConfig(WideConfig):
+    """One label a text, or several."""
 
     kind: Literal["classify"] = "classify"
     text_column: str | None = None
     """Column of the text, by name or by number from 1; empty: found and shown."""
     label_column: str | None = None
     """Column of the label; empty: found and shown."""
+    several: bool = False
+    """A text may have several labels, or none; in a table they stand in one cell."""
+    separator: str = Field(default=",", min_length=1)
+    """What parts the labels of a cell, where there may be several."""
     smoothing: float = Field(default=0.1, ge=0, lt=1)
     """Share of each target that is spread over all labels, so that no part of the head is too sure
     (Szegedy 2016, arXiv:1512.00567)."""
@@ -67,11 +70,11 @@ class ClassifyConfig(DataConfig):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Texts as token ids and buckets of sparse features, and their labels' numbers (-1: none)."""
+    """Texts as token ids and buckets of sparse features, and which labels they have (N,L)."""
 
     ids: list[NDArray[np.int32]]
     features: list[Bag]
-    labels: NDArray[np.int64]
+    targets: NDArray[np.bool_]
     places: list[str]
     num_cut: int
 
@@ -97,10 +100,9 @@ class ClassifyHead(nn.Module):
 
 
 class Classify:
-    """Softmax over labels from pooled states of the encoder, and sparse features beside them."""
+    """Labels from pooled states of the encoder, and sparse features beside them."""
 
     BASELINES: ClassVar[tuple[str, ...]] = ("majority", "tfidf")
-    MEASURE: ClassVar[str] = "accuracy"
     SETTLED: ClassVar[tuple[str, ...]] = ("head.balance",)
     """Weights that `settle` sets."""
     SPACE: ClassVar[dict[str, Any]] = {
@@ -111,20 +113,27 @@ class Classify:
 
     def __init__(self, config: ClassifyConfig, *, labels: tuple[str, ...]) -> None:
         self.config, self.labels = config, labels
+        self.choice: Choice = Several() if config.several else One()
         self._number = {label: number for number, label in enumerate(labels)}
 
     @staticmethod
-    def read(path: Path, config: ClassifyConfig) -> tuple[TextExample, ...]:
+    def read(path: Path, config: ClassifyConfig) -> LabelledTexts:
         """The examples of a file."""
-        return read_texts(path, text_column=config.text_column, label_column=config.label_column).examples
+        return read_texts(
+            path,
+            text_column=config.text_column,
+            label_column=config.label_column,
+            encoding=config.encoding,
+            separator=config.separator if config.several else None,
+        )
 
     @staticmethod
     def find_labels(examples: Sequence[TextExample]) -> tuple[str, ...]:
         """The labels to choose from."""
-        labels = tuple(sorted({example.label for example in examples}))
+        labels = tuple(sorted({label for example in examples for label in example.labels}))
         if len(labels) < 2:
             raise UserError(
-                f"every example has the label {labels[0]!r}",
+                f"every example has the label {labels[0]!r}" if labels else "no example has a label",
                 where="task.train",
                 fix="give examples of at least two labels, or name task.label_column",
             )
@@ -133,13 +142,18 @@ class Classify:
     @staticmethod
     def unlabelled(texts: Sequence[str]) -> list[TextExample]:
         """Texts as examples to answer."""
-        return [TextExample(text=text, label="", where="") for text in texts]
+        return [TextExample(text=text, labels=(), where="") for text in texts]
 
-    def head(self, width: int) -> nn.Module:
+    @property
+    def measured(self) -> str:
+        """What the score is called."""
+        return "micro F1" if self.config.several else "accuracy"
+
+    def head(self, architecture: Architecture) -> nn.Module:
         """What is put on the encoder."""
-        return ClassifyHead(width, num_labels=len(self.labels), config=self.config)
+        return ClassifyHead(architecture.width, num_labels=len(self.labels), config=self.config)
 
-    def begin(self, head: nn.Module, rows: Rows) -> None:
+    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:  # noqa: ARG002
         """Fit the sparse part of a new head to the train rows; training then leaves it alone."""
         from scipy.sparse import csr_matrix
 
@@ -151,10 +165,10 @@ class Classify:
         ids, values, groups, starts = wide_arguments(wide_tensors(rows.features))
         weights = wide.weigh(ids, values, groups, starts).numpy()
         ends = np.append(starts.numpy(), len(ids))
-        shape = (len(rows.labels), wide.table.num_embeddings)
+        shape = (len(rows.targets), wide.table.num_embeddings)
         features = csr_matrix((weights, ids.numpy(), ends), shape=shape)
         with torch.no_grad():
-            wide.fill(_linear.fit(features, rows.labels, num_labels=len(self.labels)))
+            wide.fill(_linear.fit(features, rows.targets))
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
         """Choose how much each part of the head counts, by the likelihood of these rows (Platt 1999).
@@ -162,18 +176,16 @@ class Classify:
         The network learned its rows by heart, so only others can tell how sure it may be.
         """
         from scipy.optimize import minimize
-        from scipy.special import log_softmax
 
         assert isinstance(head, ClassifyHead)
-        known = rows.labels >= 0
+        known = rows.targets.any(axis=1) if not self.config.several else np.ones(len(rows.targets), bool)
         found = self._over(rows, network, device, lambda batch: list(self._scores(model, head, batch)))
         scores = torch.stack(found).cpu().numpy().astype(float)[known]
-        labels, start = rows.labels[known], np.array(BALANCE[: scores.shape[1]])
+        targets, start = rows.targets[known].astype(float), np.array(BALANCE[: scores.shape[1]])
 
         def cost(change: NDArray[np.float64]) -> float:
             mixed = np.einsum("p,npl->nl", start * np.exp(change), scores)
-            chances = log_softmax(mixed, axis=1)[np.arange(len(labels)), labels]
-            return float(TRUST * np.square(change).sum() - chances.sum())
+            return float(TRUST * np.square(change).sum() + self.choice.costs(mixed, targets).sum())
 
         best = minimize(cost, np.zeros_like(start)).x
         head.balance.copy_(torch.from_numpy(start * np.exp(best)))
@@ -181,10 +193,13 @@ class Classify:
     def rows(self, examples: Sequence[TextExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; of a text longer than ``length`` tokens the beginning is used."""
         found = [one.ids for one in reader.read([example.text for example in examples])]
+        targets = np.zeros((len(examples), len(self.labels)), dtype=bool)
+        for row, example in enumerate(examples):
+            targets[row, [self._number[name] for name in example.labels if name in self._number]] = True
         return Rows(
             ids=[ids[: length - 2] for ids in found],
             features=[self._features(example.text, reader) for example in examples],
-            labels=np.array([self._number.get(e.label, -1) for e in examples], dtype=np.int64),
+            targets=targets,
             places=[example.where for example in examples],
             num_cut=sum(len(ids) > length - 2 for ids in found),
         )
@@ -192,74 +207,59 @@ class Classify:
     def collate(
         self, rows: Rows, chosen: NDArray[np.int64], length: int, draw: np.random.Generator | None
     ) -> Tensors:
-        """tokens, keep (B,T), labels (B,); with ``draw`` some tokens are hidden."""
+        """tokens, keep (B,T), targets (B,L); with ``draw`` some tokens are hidden."""
         ids = padded([rows.ids[row] for row in chosen], length)
         tokens = ids if draw is None else hidden(ids, self.config.hide, draw)
         wide = wide_tensors([rows.features[row] for row in chosen])
-        return wide | tensors(tokens=tokens, keep=ids != PAD, labels=rows.labels[chosen])
+        targets = rows.targets[chosen].astype(np.float32)
+        return wide | tensors(tokens=tokens, keep=ids != PAD, targets=targets)
 
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
         """Cross-entropy of the labels by the network alone; the sparse part is fitted already."""
-        total = F.cross_entropy(
-            self._network(model, head, batch),
-            batch["labels"],
-            reduction="sum",
-            label_smoothing=self.config.smoothing,
-        )
-        return Loss(total, len(batch["labels"]))
+        scores = self._network(model, head, batch)
+        total = self.choice.loss(scores, batch["targets"], smoothing=self.config.smoothing)
+        return Loss(total, len(scores))
 
     def answers(
         self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device
-    ) -> list[Label]:
-        """One label a row."""
+    ) -> list[Any]:
+        """A Label a row, or Labels where a text may have several."""
         assert isinstance(head, ClassifyHead)
         balance = head.balance[:, None]
 
-        def answer(batch: Tensors) -> list[Label]:
+        def answer(batch: Tensors) -> list[Any]:
             mixed = (balance * self._scores(model, head, batch)).sum(dim=1)
-            return [self._label(shares) for shares in mixed.softmax(dim=-1).tolist()]
+            return [self.choice.answer(scores, self.labels) for scores in mixed.tolist()]
 
         return self._over(rows, network, device, answer)
 
-    @staticmethod
-    def raw(answer: Label) -> str:
+    def judge(
+        self,
+        network: nn.Module,
+        model: Model,
+        head: nn.Module,
+        rows: Rows,
+        examples: Sequence[TextExample],
+        device: Device,
+    ) -> Score:
+        """The score of its answers on these rows."""
+        return self.score(examples, self.answers(network, model, head, rows, device))
+
+    def raw(self, answer: Label | Labels) -> Any:
         """What a baseline would have answered."""
-        return answer.label
+        return self.choice.raw(answer)
 
-    @staticmethod
-    def gold(example: TextExample) -> str:
+    def gold(self, example: TextExample) -> Any:
         """What is right."""
-        return example.label
+        return self.choice.gold(example)
 
-    def score(self, examples: Sequence[TextExample], answers: Sequence[Label]) -> Score:
-        """Accuracy decides; the loss breaks ties."""
-        right = [a.label == e.label for a, e in zip(answers, examples, strict=True)]
-        chances = [
-            max(a.probabilities.get(e.label, 0.0), 1e-9) for a, e in zip(answers, examples, strict=True)
-        ]
-        loss = float(-np.log(chances).mean())
-        accuracy = float(np.mean(right))
-        return Score(value=accuracy - loss / 1000, figures={"accuracy": accuracy, "loss": loss})
+    def score(self, examples: Sequence[TextExample], answers: Sequence[Any]) -> Score:
+        """Accuracy, or micro F1 where texts may have several labels; the loss breaks ties."""
+        return self.choice.score(examples, answers)
 
-    def measure(self, gold: Sequence[str], predicted: Sequence[str], *, seed: int) -> dict[str, Any]:
-        """Accuracy with its interval, macro F1, one row a label and the confusion matrix."""
-        labels = tuple(sorted({*self.labels, *gold, *predicted}))
-        number = {label: place for place, label in enumerate(labels)}
-        right = np.array([g == p for g, p in zip(gold, predicted, strict=True)], dtype=float)
-        matrix = metrics.confusion([number[g] for g in gold], [number[p] for p in predicted], len(labels))
-        interval = metrics.bootstrap(metrics.mean_score, right, seed=seed)
-        return {
-            "score": float(right.mean()),
-            "low": interval.low,
-            "high": interval.high,
-            "macro_f1": metrics.macro_f1(matrix),
-            "per_label": [
-                [row.label, row.precision, row.recall, row.f1, row.support]
-                for row in metrics.per_label(matrix, labels)
-            ],
-            "labels": list(labels),
-            "confusion": matrix.tolist(),
-        }
+    def measure(self, gold: Sequence[Any], predicted: Sequence[Any], *, seed: int) -> dict[str, Any]:
+        """The score with its interval, and one row a label."""
+        return self.choice.measure(gold, predicted, self.labels, seed=seed)
 
     def _over(
         self, rows: Rows, network: nn.Module, device: Device, answer: Callable[[Tensors], Sequence[Any]]
@@ -293,14 +293,6 @@ class Classify:
             return NO_BAG
         found = text_features(text, language=reader.tokenizer.language)
         return bag(found, count=wide_buckets(len(self.labels)))
-
-    def _label(self, shares: list[float]) -> Label:
-        best = int(np.argmax(shares))
-        return Label(
-            label=self.labels[best],
-            probability=shares[best],
-            probabilities=dict(zip(self.labels, shares, strict=True)),
-        )
 
 
 PLUGIN, CONFIG = Classify, ClassifyConfig

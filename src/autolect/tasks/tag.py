@@ -24,11 +24,11 @@ from autolect.core.results import Span
 from autolect.nn.crf import Crf, iob2_rules
 from autolect.nn.heads import UnitHead, Wide, wide_buckets
 from autolect.nn.losses import tensors
-from autolect.nn.model import Model
-from autolect.tasks._common import NO_BAG, Bag, DataConfig, bag, hidden, over_rows, wide_scores, wide_tensors
+from autolect.nn.model import Architecture, Model
+from autolect.tasks._common import NO_BAG, Bag, WideConfig, bag, hidden, over_rows, wide_scores, wide_tensors
 from autolect.text import segment
 from autolect.text.features import character_features, word_features
-from autolect.text.labelled import TokenExample, read_tokens
+from autolect.text.labelled import LabelledTokens, TokenExample, read_tokens
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
@@ -38,12 +38,15 @@ SPARSE_GAIN = 24.0
 with the network."""
 
 
-class TagConfig(DataConfig):
+class TagConfig(WideConfig):
     """One tag a token."""
 
     kind: Literal["tag"] = "tag"
     tag_column: int | None = None
     """Column of the tag from 1 in CoNLL files; empty: the last, or the usual one of CoNLL-U."""
+    mend: bool = False
+    """Spans that cut a word grow to all of it, and of spans that share a word the longest stays; counted and
+    told. Otherwise such spans are refused."""
     feature_dropout: float = Field(default=0.3, ge=0, lt=1)
     """Share of the sparse features that are left out in training."""
 
@@ -103,7 +106,6 @@ class Tag:
     """A linear-chain random field over units (Lample 2016, arXiv:1603.01360)."""
 
     BASELINES: ClassVar[tuple[str, ...]] = ("token_majority", "crf")
-    MEASURE: ClassVar[str] = "entity F1"
     SETTLED: ClassVar[tuple[str, ...]] = ()
     SPACE: ClassVar[dict[str, Any]] = {
         "finetune.rate": [5e-4, 5e-3, "log"],
@@ -117,9 +119,9 @@ class Tag:
         self.entities = any(label.startswith("B-") for label in labels)
 
     @staticmethod
-    def read(path: Path, config: TagConfig) -> tuple[TokenExample, ...]:
+    def read(path: Path, config: TagConfig) -> LabelledTokens:
         """The examples of a file."""
-        return read_tokens(path, column=config.tag_column).examples
+        return read_tokens(path, column=config.tag_column, encoding=config.encoding, mend=config.mend)
 
     @staticmethod
     def find_labels(examples: Sequence[TokenExample]) -> tuple[str, ...]:
@@ -144,11 +146,16 @@ class Tag:
             for text, spans in ((text, segment.units(text)) for text in texts)
         ]
 
-    def head(self, width: int) -> nn.Module:
-        """What is put on the encoder."""
-        return TagHead(width, labels=self.labels, config=self.config)
+    @property
+    def measured(self) -> str:
+        """What the score is called."""
+        return "entity F1" if self.entities else "accuracy"
 
-    def begin(self, head: nn.Module, rows: Rows) -> None:
+    def head(self, architecture: Architecture) -> nn.Module:
+        """What is put on the encoder."""
+        return TagHead(architecture.width, labels=self.labels, config=self.config)
+
+    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:
         """A new head is fitted to nothing: its sparse features are weighed while the network learns."""
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
@@ -231,6 +238,18 @@ class Tag:
             self._tags(example, numbers, share)
             for example, numbers, share in zip(rows.examples, tags, shares, strict=True)
         ]
+
+    def judge(
+        self,
+        network: nn.Module,
+        model: Model,
+        head: nn.Module,
+        rows: Rows,
+        examples: Sequence[TokenExample],
+        device: Device,
+    ) -> Score:
+        """The score of its answers on these rows."""
+        return self.score(examples, self.answers(network, model, head, rows, device))
 
     @staticmethod
     def raw(answer: Tags) -> tuple[str, ...]:

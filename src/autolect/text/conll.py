@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from autolect.text import segment
-from autolect.text.streams import LINE_CHARACTERS, Line, refuse
-from autolect.text.tables import numbered_lines, read_records
+from autolect.text.records import read_records
+from autolect.text.streams import LINE_CHARACTERS, Line, numbered_lines, refuse
 
 _TAG_KEYS = ("tags", "ner_tags")
 _USUAL_TAG = {10: 3, 5: 2}

@@ -1,27 +1,39 @@
-"""Reads labelled data: texts with one label each, and sentences with one tag for each token.
+"""Reads labelled data: texts with labels, and sentences with one tag for each token.
 
-Texts: TSV, CSV, JSON Lines. Tokens: the CoNLL family, CoNLL-U, JSON Lines. Each also .gz or .zst.
-Nothing is guessed in silence: the columns that were chosen and the tag scheme that was found come back
-with the examples, and what can be read in two ways is an error that says which recipe key settles it.
+Texts: TSV, CSV, JSON. Tokens: the CoNLL family, CoNLL-U, JSON. Either: what labelling tools write (`formats`)
+and folders that `datasets` saved. Files also .gz or .zst.
+Nothing is guessed in silence: the columns that were chosen, the tag scheme that was found and what had to be
+mended come back with the examples, and what can be read in two ways is an error that says which recipe key
+settles it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autolect.text import columns, conll, segment, tables, tags
-from autolect.text.tables import refuse
+from autolect.text import columns, conll, formats, segment, tables, tags
+from autolect.text.annotation import Annotation, Mended, tagged
+from autolect.text.records import holds_records
+from autolect.text.streams import refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextExample:
-    """A text and its label; where is "file:line"."""
+    """A text and its labels: one, unless texts may have several or none; where is "file:line"."""
 
     text: str
-    label: str
+    labels: tuple[str, ...]
     where: str
+
+    @property
+    def label(self) -> str:
+        """The one label."""
+        (label,) = self.labels
+        return label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +48,11 @@ class TokenExample:
     tags: tuple[str, ...]
     where: str
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What it is labelled with: its tags."""
+        return self.tags
+
     def words(self) -> list[str]:
         """The tokens as strings."""
         return [self.text[start:end] for start, end in self.tokens]
@@ -48,6 +65,8 @@ class LabelledTexts:
     examples: tuple[TextExample, ...]
     text_column: str
     label_column: str
+    notes: tuple[str, ...]
+    """What a person should know of how the file was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +74,28 @@ class LabelledTokens:
     """The examples of one file, and what their tags are.
 
     written: the scheme that the tags had in the file.  stray: the "file:line" of each I- that continues
-    no entity of its type and so starts nothing; worth telling the user.
+    no entity of its type and so starts nothing.  mended: spans that could not be written as tags.
     """
 
     examples: tuple[TokenExample, ...]
     scheme: Literal["entities", "plain"]
     written: tags.Scheme
     stray: tuple[str, ...]
+    mended: tuple[Mended, ...]
+    unread: tuple[str, ...] = ()
+    """What the file says and no one here reads."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how the file was read."""
+        found = [] if self.written in ("IOB2", "plain") else [f"tags in {self.written} were turned into IOB2"]
+        if self.stray:
+            found.append(f"{len(self.stray)} I- tag(s) continue no entity, first {self.stray[0]}")
+        counts = Counter(one.what for one in self.mended)
+        for what, count in counts.items():
+            first = next(one for one in self.mended if one.what == what)
+            found.append(f"{count} span(s) {what}, first {first.label!r} at {first.where}")
+        return (*found, *self.unread)
 
 
 def read_texts(
@@ -70,34 +104,53 @@ def read_texts(
     text_column: str | None = None,
     label_column: str | None = None,
     encoding: str = "utf-8",
+    separator: str | None = None,
 ) -> LabelledTexts:
     """Read texts with labels.
 
     A column is named as in the header, or by its number from 1 when there is no header; None lets it be
-    found (see `columns.choose`). TSV knows no quotes, CSV only well-formed ones. Raises UserError with
+    found (see `columns.choose`). TSV knows no quotes, CSV only well-formed ones. separator: what parts the
+    labels of a text that may have several or none; None where each text has one. Raises UserError with
     file and line for what is malformed or empty, and when the columns cannot be told.
     """
+    several = separator is not None
+    if text_column is label_column is None:
+        annotated = formats.read(path, encoding=encoding, records=several)
+        if annotated is not None:
+            return _of_annotations(annotated, path, several=several)
     rows = list(tables.read_rows(path, encoding=encoding))
-    named = tables.suffix(path) in tables.JSONL
+    named = holds_records(path)
     chosen = columns.choose(rows, where=str(path), named=named, text=text_column, label=label_column)
     examples = []
     for row in rows[chosen.num_headers :]:
         text = _filled(row, chosen.text, chosen.text_name)
-        label = _filled(row, chosen.label, chosen.label_name).strip()
-        examples.append(TextExample(text=text, label=label, where=row.where))
+        if separator is None:
+            labels: tuple[str, ...] = (_filled(row, chosen.label, chosen.label_name).strip(),)
+        else:
+            cells = (cell.strip() for cell in (row.cells[chosen.label] or "").split(separator))
+            labels = tuple(dict.fromkeys(cell for cell in cells if cell))
+        examples.append(TextExample(text=text, labels=labels, where=row.where))
     return LabelledTexts(
-        examples=tuple(examples), text_column=chosen.text_name, label_column=chosen.label_name
+        examples=tuple(examples),
+        text_column=chosen.text_name,
+        label_column=chosen.label_name,
+        notes=(f"text from column {chosen.text_name!r}, label from {chosen.label_name!r}",),
     )
 
 
-def read_tokens(path: Path, *, encoding: str = "utf-8", column: int | None = None) -> LabelledTokens:
+def read_tokens(
+    path: Path, *, encoding: str = "utf-8", column: int | None = None, mend: bool = False
+) -> LabelledTokens:
     """Read tagged sentences and normalise entity tags to IOB2 (see `tags.normalise`).
 
     column: where the tag stands, counted from 1; None is the last column, or the usual one of a CoNLL-U
     (UPOS) or Universal NER file. Digits that count the characters of a word behind every character
-    (as in Weibo NER) are taken off. Raises UserError with file and line.
+    (as in Weibo NER) are taken off. mend: see `annotation.tagged`. Raises UserError with file and line.
     """
-    if tables.suffix(path) in tables.JSONL:
+    annotated = None if column is not None else formats.read(path, encoding=encoding)
+    if annotated is not None:
+        return _of_spans(annotated, path, mend=mend)
+    if holds_records(path):
         sentences = list(conll.read_objects(path, encoding=encoding))
     else:
         sentences = list(conll.read_columns(path, encoding=encoding, column=column))
@@ -111,7 +164,50 @@ def read_tokens(path: Path, *, encoding: str = "utf-8", column: int | None = Non
         where = sentence.places[0]
         examples.append(TokenExample(text=text, tokens=tuple(spans), tags=tags_here, where=where))
     scheme: Literal["entities", "plain"] = "plain" if normal.scheme == "plain" else "entities"
-    return LabelledTokens(examples=tuple(examples), scheme=scheme, written=normal.scheme, stray=normal.stray)
+    return LabelledTokens(
+        examples=tuple(examples), scheme=scheme, written=normal.scheme, stray=normal.stray, mended=()
+    )
+
+
+def _of_annotations(annotated: Sequence[Annotation], path: Path, *, several: bool) -> LabelledTexts:
+    """Texts of a labelling tool; one with spans, or without its one label, is a UserError."""
+    if not annotated:
+        refuse("has no labelled texts", str(path), "check that this is the right file")
+    examples = []
+    for one in annotated:
+        if one.marks:
+            refuse("has labelled spans, not a label of all of it", one.where, 'set task.kind = "tag"')
+        if not several and len(one.labels) != 1:
+            what = f"has {len(one.labels)} labels ({', '.join(one.labels)})" if one.labels else "has no label"
+            refuse(what, one.where, "give it one, or set task.several = true")
+        examples.append(TextExample(text=one.text, labels=tuple(dict.fromkeys(one.labels)), where=one.where))
+    notes = tuple(_unread(annotated))
+    return LabelledTexts(examples=tuple(examples), text_column="text", label_column="label", notes=notes)
+
+
+def _of_spans(annotated: Sequence[Annotation], path: Path, *, mend: bool) -> LabelledTokens:
+    if not annotated:
+        refuse("has no labelled texts", str(path), "check that this is the right file")
+    found = [(one, tagged(one, mend=mend)) for one in annotated]
+    examples = tuple(
+        TokenExample(text=one.text, tokens=read.tokens, tags=read.tags, where=one.where)
+        for one, read in found
+    )
+    mended = tuple(one for _, read in found for one in read.mended)
+    return LabelledTokens(
+        examples=examples,
+        scheme="entities",
+        written="IOB2",
+        stray=(),
+        mended=mended,
+        unread=tuple(_unread(annotated)),
+    )
+
+
+def _unread(annotated: Sequence[Annotation]) -> Iterator[str]:
+    """What the files say and no one here reads."""
+    for what, count in Counter(what for one in annotated for what in one.lost).items():
+        yield f"{what} of {count} text(s) are left aside"
 
 
 def _filled(row: tables.Row, at: int, name: str) -> str:

@@ -19,8 +19,9 @@ import regex
 from autolect.core.errors import UserError
 from autolect.text import near, tags
 from autolect.text.labelled import TextExample, TokenExample
+from autolect.text.pairs import PairExample
 
-Example = TypeVar("Example", TextExample, TokenExample)
+Example = TypeVar("Example", TextExample, TokenExample, PairExample)
 Kind = Literal["exact", "normalised", "near"]
 
 NEAR = 0.85
@@ -82,10 +83,11 @@ def split(
 ) -> Parts[Example]:
     """Draw valid and test (shares of the examples), with the same mix of labels in each part.
 
-    key: what is kept in proportion; None is the label of a text, and of tagged tokens the entity type
-    they have that is rarest among all examples. Texts that are equal when normalised stay together, so
-    the shares are those of different texts. Every key keeps one of them in train. The order of the
-    examples is kept, and the same arguments give the same parts. UserError when there are too few.
+    key: what is kept in proportion; None is the label of a text or of a pair, of several the rarest, and of
+    tagged tokens the entity type they have that is rarest among all examples. Texts that are equal when
+    normalised stay together, so the shares are those of different texts. Every key keeps one of them in
+    train. The order of the examples is kept, and the same arguments give the same parts. UserError when
+    there are too few.
     """
     assert valid >= 0
     assert test >= 0
@@ -153,19 +155,20 @@ def _folded_away() -> regex.Pattern[str]:
     return regex.compile(r"[\p{P}\p{Z}\p{C}]+")
 
 
-def _label(example: TextExample | TokenExample) -> str:
-    return example.label if isinstance(example, TextExample) else " ".join(example.tags)
+def _label(example: TextExample | TokenExample | PairExample) -> str:
+    return " ".join(example.labels if isinstance(example, TokenExample) else sorted(example.labels))
 
 
 def _default_key(examples: Sequence[Example]) -> Callable[[Example], str]:
     kinds: Counter[str] = Counter()
+    labels = Counter(label for example in examples for label in example.labels)
     for example in examples:
         if isinstance(example, TokenExample):
             kinds.update({tags.kind_of(tag) for tag in example.tags} - {""})
 
     def key(example: Example) -> str:
-        if isinstance(example, TextExample):
-            return example.label
+        if not isinstance(example, TokenExample):
+            return min(example.labels, key=lambda label: (labels[label], label), default="")
         here = {tags.kind_of(tag) for tag in example.tags} - {""}
         return min(here, key=lambda kind: (kinds[kind], kind), default="")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +46,17 @@ class TokenWriter:
         self._ends.append(self.num_tokens)
         self._styles.append(style)
 
-    def close(self) -> None:
-        """Finish the files."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         self._stream.close()
         if self._marks is not None:
             self._marks.close()
+        if failed is None:
+            self._finish()
+
+    def _finish(self) -> None:
         np.save(self._folder / f"{self._name}.ends.npy", np.array(self._ends, dtype=np.int64))
         np.save(self._folder / f"{self._name}.styles.npy", np.array(self._styles, dtype=np.int16))
 

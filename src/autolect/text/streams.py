@@ -23,6 +23,8 @@ LINE_CHARACTERS = 16 << 20
 BOMB_RATIO = 200
 BOMB_BYTES = 1 << 30
 """A packed file that yields more than this, and more than BOMB_RATIO times its size, is refused."""
+MAX_BYTES = 1 << 30
+"""Largest labelled file, unpacked; its examples are kept in memory."""
 PACKED = (".gz", ".zst")
 """Suffixes of packed files."""
 
@@ -81,6 +83,11 @@ def packing(path: Path) -> str:
 def suffix(path: Path) -> str:
     """The suffix of the format, below that of the packing, in lower case."""
     return Path(path.stem if packing(path) else path.name).suffix.lower()
+
+
+def numbered_lines(path: Path, *, encoding: str) -> Iterator[Line]:
+    """The lines of a labelled file (see `whole_lines`); UserError beyond MAX_BYTES."""
+    return whole_lines(TextFile(path=path, encoding=encoding, most_bytes=MAX_BYTES))
 
 
 def whole_lines(file: TextFile) -> Iterator[Line]:

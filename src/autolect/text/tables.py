@@ -1,4 +1,4 @@
-"""Rows of tables (TSV, CSV), and rows and records of labelled files (JSON Lines too).
+"""Rows of tables: TSV, CSV, and records (JSON Lines, JSON arrays, saved datasets).
 
 Every row counts: nothing is skipped but blank lines, and what is malformed is a UserError with file and
 line.
@@ -8,33 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autolect.text.streams import LINE_CHARACTERS, Line, TextFile, refuse, suffix, whole_lines
-
-__all__ = [
-    "JSONL",
-    "MAX_BYTES",
-    "Cut",
-    "Record",
-    "Row",
-    "cut_rows",
-    "numbered_lines",
-    "read_records",
-    "read_rows",
-    "refuse",
-    "suffix",
-]
-
-JSONL = (".jsonl", ".ndjson")
-"""Suffixes of JSON Lines."""
-MAX_BYTES = 1 << 30
-"""Largest labelled file, unpacked; its examples are kept in memory."""
+from autolect.text.records import Record, holds_records, read_records
+from autolect.text.streams import LINE_CHARACTERS, Line, numbered_lines, refuse, suffix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +22,6 @@ class Row:
     """Cells of one row, None where there is no plain value; where is "file:line"."""
 
     cells: tuple[str | None, ...]
-    where: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One JSON object; where is "file:line"."""
-
-    values: dict[str, Any]
     where: str
 
 
@@ -61,11 +33,11 @@ class Cut(NamedTuple):
 
 
 def read_rows(path: Path, *, encoding: str) -> Iterator[Row]:
-    """The rows of a table, header included, all of one width; of JSON Lines, the keys come first.
+    """The rows of a table, header included, all of one width; of records, the keys come first.
 
-    Unless the suffix says CSV or JSON Lines, columns are parted by tabs.
+    Unless the suffix says CSV or records, columns are parted by tabs.
     """
-    if suffix(path) in JSONL:
+    if holds_records(path):
         return _of_records(read_records(path, encoding=encoding))
     rows = cut_rows(numbered_lines(path, encoding=encoding), path=path)
     return (Row(cells=tuple(row.cells), where=f"{path}:{row.number}") for row in rows)
@@ -80,29 +52,6 @@ def cut_rows(lines: Iterable[Line], *, path: Path) -> Iterator[Cut]:
     if suffix(path) == ".csv":
         return _even(_quoted(lines, path), path)
     return _even((Cut(line.number, line.text.split("\t")) for line in lines if line.text), path)
-
-
-def read_records(path: Path, *, encoding: str) -> Iterator[Record]:
-    """JSON objects, one a line."""
-    for number, line, _ in numbered_lines(path, encoding=encoding):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            values = json.loads(line, object_pairs_hook=_unique)
-        except (ValueError, RecursionError) as error:
-            refuse(f"is not valid JSON ({error})", where, "write one object on each line")
-        if not isinstance(values, dict):
-            refuse(f"is a {type(values).__name__}, not a JSON object", where, "write {...} on each line")
-        # Only an escape can smuggle a lone surrogate in, since decoding is strict.
-        if "\\u" in line and re.search("[\ud800-\udfff]", json.dumps(values, ensure_ascii=False)):
-            refuse("has half of a surrogate pair", where, "repair the \\u escape")
-        yield Record(values=values, where=where)
-
-
-def numbered_lines(path: Path, *, encoding: str) -> Iterator[Line]:
-    """The lines of a labelled file (see `streams.whole_lines`); UserError beyond MAX_BYTES."""
-    return whole_lines(TextFile(path=path, encoding=encoding, most_bytes=MAX_BYTES))
 
 
 def _quoted(lines: Iterable[Line], path: Path) -> Iterator[Cut]:
@@ -162,10 +111,3 @@ def _plain(value: Any) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, str | int) else None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a key stands twice")
-    return values

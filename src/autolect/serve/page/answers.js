@@ -48,14 +48,21 @@ export function showFill(gaps, { text }, model) {
   return [prose, ...lists];
 }
 
-/** The labels as bars, likeliest first. */
+/** The labels as bars, likeliest first; those that are the answer stand out. */
 export function showLabel(answer, _, model) {
+  const chosen = answer.labels ?? [answer.label];
   const sorted = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]);
   const bars = sorted.slice(0, MAX_BARS).map(([label, share]) =>
-    bar(label, share, { kind: label === answer.label ? "best" : "", lang: model.lang }));
+    bar(label, share, { kind: chosen.includes(label) ? "best" : "", lang: model.lang }));
   const more = sorted.length - bars.length;
   const rest = more > 0 ? [make("p", { className: "quiet", textContent: `and ${more} more` })] : [];
   return [make("div", { className: "bars" }, ...bars), ...rest];
+}
+
+/** A label as bars, or how much as a number. */
+export function showPair(answer, asked, model) {
+  if (answer.value === undefined) return showLabel(answer, asked, model);
+  return [make("p", { className: "prose", textContent: answer.value.toFixed(2) })];
 }
 
 /** The text with its spans marked, and the spans as a table. Offsets are code points. */

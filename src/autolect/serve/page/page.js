@@ -1,7 +1,7 @@
 // The page: asks the server what its model can do, and builds one panel for each ability.
 
 import {
-  make, showFill, showGenerated, showLabel, showReconstruction, showSimilarity, showSpans,
+  make, showFill, showGenerated, showLabel, showPair, showReconstruction, showSimilarity, showSpans,
 } from "./answers.js";
 
 const EXAMPLES = {
@@ -10,6 +10,8 @@ const EXAMPLES = {
     reconstruct: "春天来了，山上的花都开了。",
     classify: "这家店的面很好吃，服务也很周到。",
     tag: "李明昨天从北京坐火车去了上海。",
+    translate: "明天可能会下雨。",
+    pair: ["我喜欢读书。", "阅读是我的爱好。"],
     embed: ["我喜欢读书。", "阅读是我的爱好。", "明天可能会下雨。"],
     generate: "从前有一座山，",
   },
@@ -18,6 +20,8 @@ const EXAMPLES = {
     reconstruct: "Spring is here, and the hills are in flower.",
     classify: "The noodles were excellent and the staff were kind.",
     tag: "Mary Smith took the train from Paris to Berlin.",
+    translate: "It may rain tomorrow.",
+    pair: ["I like reading.", "Books are my hobby."],
     embed: ["I like reading.", "Books are my hobby.", "It may rain tomorrow."],
     generate: "Once upon a time",
   },
@@ -60,6 +64,13 @@ const PANELS = [
   { ability: "tag", title: "Tag", action: "Tag", route: "tag",
     about: "Labels for pieces of the text.",
     fields: [TEXT], body: ({ text }) => ({ texts: [text] }), read: first, show: showSpans },
+  { ability: "pair", title: "Two texts", action: "Answer", route: "pair",
+    about: "How two texts stand to each other.",
+    fields: ["A", "B"].map((name) => ({ name, label: `Text ${name}`, area: true, short: true })),
+    body: ({ A, B }) => ({ pairs: [[A, B]] }), read: first, show: showPair },
+  { ability: "translate", title: "Translate", action: "Translate", route: "translate",
+    about: "The text in the other language, or rewritten as the pairs of training show.",
+    fields: [TEXT], body: ({ text }) => ({ texts: [text] }), read: first, show: showReconstruction },
   { ability: "reconstruct", title: "Reconstruct", action: "Reconstruct", route: "reconstruct",
     about: "The encoder squeezes the text into one latent; the decoder rebuilds the text from it alone.",
     fields: [TEXT], body: ({ text }) => ({ texts: [text] }), read: first, show: showReconstruction },

@@ -1,0 +1,121 @@
+"""``autolect labels check`` and ``labels convert``: labelled files, before anything learns from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autolect.cli import options, show
+from autolect.core.errors import UserError
+
+if TYPE_CHECKING:
+    from autolect.jobs.labels import Findings
+
+_BARS = 24
+"""Width of the longest bar."""
+_SHOWN = 40
+"""Labels that a table shows."""
+
+
+def check(
+    ctx: typer.Context,
+    what: Annotated[Path, typer.Argument(metavar="RECIPE|FILE", help="A recipe, or a labelled file.")],
+    valid: Annotated[Path | None, typer.Option("--valid", help="Another file, to choose by.")] = None,
+    test: Annotated[
+        Path | None, typer.Option("--test", help="Another file, for the final measurement.")
+    ] = None,
+    assignments: options.Assignments = None,
+) -> None:
+    """Say what labelled files hold: labels, repeats, contradictions, what stands in two splits."""
+    voice = options.voice_of(ctx)
+    from autolect.jobs import labels
+
+    found = labels.check(_config(what, valid, test, assignments))
+    if voice.json:
+        show.write(show.plain_json(found.plain()))
+        return
+    _show(found)
+
+
+def convert(
+    ctx: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="A labelled file or folder, of any format.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="TO", help="A file that is not there yet; .tsv .csv .jsonl .conll.")
+    ],
+    form: Annotated[
+        str | None, typer.Option("--to", metavar="FORMAT", help="doccano, label-studio or brat (a folder).")
+    ] = None,
+    encoding: Annotated[str, typer.Option("--encoding", help="Of the file that is read.")] = "utf-8",
+    lossy: Annotated[
+        bool, typer.Option("--lossy", help="Go on where something would not come back.")
+    ] = False,
+) -> None:
+    """Write the same examples in another format; what would be lost is refused."""
+    voice = options.voice_of(ctx)
+    from autolect.jobs import labels
+
+    count, written = labels.convert(source, target, form=form, lossy=lossy, encoding=encoding)
+    if voice.json:
+        show.write(show.plain_json({"examples": count, "format": written, "file": str(target)}))
+        return
+    show.write(f"{count:,} examples, {written}: {show.safe(str(target))}")
+
+
+def _config(what: Path, valid: Path | None, test: Path | None, assignments: list[str] | None) -> Any:
+    """The task's settings of a recipe, or for files by what they hold."""
+    from autolect.core import recipe, registry
+    from autolect.jobs import labels
+
+    if what.suffix == ".toml":
+        task = recipe.read(what, overrides=assignments or []).task
+        if task is None:
+            raise UserError("has no [task]", where=str(what), fix="name a labelled file")
+        return task
+    if not what.exists():
+        raise UserError("no such file", where=str(what), fix="check the name")
+    seen = labels.look(what)
+    given = dict(_assigned(one) for one in assignments or [])
+    kind = given.pop("kind", seen.kind if seen else "classify")
+    named = {"train": what, "valid": valid, "test": test}
+    settings = {name: str(path) for name, path in named.items() if path} | given
+    return registry.load("tasks", kind).config(**settings)
+
+
+def _assigned(one: str) -> tuple[str, str]:
+    key, _, value = one.partition("=")
+    return key.removeprefix("task."), value
+
+
+def _show(found: Findings) -> None:
+    rows = [
+        (name, part.file, f"{part.examples:,}", " / ".join(f"{size:,}" for size in part.characters))
+        for name, part in found.parts.items()
+    ]
+    show.write(show.table(rows, columns=("split", "file", "examples", "characters: least / median / most")))
+    show.write()
+    names = list(dict.fromkeys(label for part in found.parts.values() for label in part.labels))
+    most = max((count for part in found.parts.values() for count in part.labels.values()), default=1)
+    counted = [
+        (
+            label,
+            *(f"{part.labels.get(label, 0):,}" for part in found.parts.values()),
+            "█" * max(1, round(_BARS * found.parts["train"].labels.get(label, 0) / most)),
+        )
+        for label in names[:_SHOWN]
+    ]
+    show.write(show.table(counted, columns=("label", *found.parts, "")))
+    if len(names) > _SHOWN:
+        show.write(f"and {len(names) - _SHOWN:,} more; --json gives all")
+    for name, part in found.parts.items():
+        for note in part.notes:
+            show.write(f"{name}: {show.safe(note)}")
+    show.write()
+    for trouble in found.troubles:
+        show.write(f"{show.paint('!', 'red')} {show.safe(trouble)}")
+    if not found.troubles:
+        show.write(show.paint("nothing that stands in the way of a run", "green"))
+    for step in found.plan:
+        show.write(f"  {show.safe(step)}")

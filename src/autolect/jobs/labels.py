@@ -1,0 +1,300 @@
+"""labelled files -> what is in them, or the same examples in another format."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from autolect.core import files, registry
+from autolect.core.errors import UserError
+from autolect.text import formats, labelled, records, streams
+from autolect.text.annotation import Annotation, marks_of, tagged
+from autolect.text.labelled_split import Parts, conflicts, normalise, overlap
+from autolect.text.labelled_writing import DUMPS
+
+Kind = Literal["classify", "tag"]
+
+TAGGED = (".conll", ".conllu", ".iob", ".iob2", ".bio")
+TABLES = (".csv", ".tsv", *records.JSONL, ".json")
+SHOWN = 5
+"""Places that are named of each kind of trouble."""
+RARE = 10
+"""A label with fewer examples is worth a word."""
+
+LARGEST_LOOK = 64 << 20
+"""Larger tables are taken for text without a look: labelled data is small, and looking reads it whole."""
+_LONGEST_LABEL = 60
+_ROWS_A_LABEL = 3
+"""A column whose values stand less often than this on average holds no labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a labelled file is for, the column of its texts, and how many examples it has."""
+
+    path: Path
+    kind: Kind
+    column: str
+    num_examples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one split holds."""
+
+    file: str
+    examples: int
+    characters: tuple[int, int, int]
+    """Of the shortest, the median and the longest text."""
+    repeated: int
+    """Examples whose text stood before, case, width and punctuation aside."""
+    labels: dict[str, int]
+    """How many examples have each label; of tags, how many entities or tokens."""
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """All that `check` has to say."""
+
+    kind: Kind
+    parts: dict[str, Part]
+    troubles: tuple[str, ...]
+    """What stands in the way of a run, or makes its score worth less."""
+    plan: tuple[str, ...]
+    """What a run would do with these files."""
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def look(path: Path) -> Look | None:
+    """What a file is labelled with, or None for text, told by reading it."""
+    suffix = streams.suffix(path)
+    tool = None if path.is_file() and suffix not in (*TAGGED, *TABLES, ".ann") else formats.find(path)
+    if tool is not None:
+        read = list(itertools.islice(tool.read(path, encoding="utf-8"), 1000))
+        if any(one.marks for one in read):
+            return Look(path, "tag", "", len(read))
+    if suffix in TAGGED or (records.holds_records(path) and _tagged_records(path)):
+        return Look(path, "tag", "", len(labelled.read_tokens(path).examples))
+    if suffix not in TABLES and not records.is_saved(path):
+        return None
+    if path.is_file() and path.stat().st_size > LARGEST_LOOK:
+        return None
+    try:
+        texts = labelled.read_texts(path)
+    except UserError:
+        return None
+    labels = [example.label for example in texts.examples]
+    few = len(set(labels)) * _ROWS_A_LABEL <= len(labels)
+    if not few or max(map(len, labels)) > _LONGEST_LABEL or len(set(labels)) < 2:
+        return None
+    return Look(path, "classify", texts.text_column, len(labels))
+
+
+def check(config: Any) -> Findings:
+    """Read the files of a recipe's task and say what is in them and between them.
+
+    UserError with file and line for what cannot be read at all.
+    """
+    mended = {"mend": True} if hasattr(config, "mend") else {}
+    plugin = registry.load("tasks", config.kind).build
+    named = {name: getattr(config, name) for name in ("train", "valid", "test")}
+    read = {
+        name: plugin.read(Path(path), config.model_copy(update=mended))
+        for name, path in named.items()
+        if path
+    }
+    parts = {name: _part(named[name], found) for name, found in read.items()}
+    splits: Parts[Any] = Parts(**{name: read[name].examples if name in read else () for name in named})
+    return Findings(
+        kind=config.kind,
+        parts=parts,
+        troubles=tuple(_troubles(parts, splits, config)),
+        plan=tuple(_plan(parts, config)),
+    )
+
+
+def convert(
+    source: Path, target: Path, *, form: str | None, lossy: bool, encoding: str = "utf-8"
+) -> tuple[int, str]:
+    """Write the examples of a file in another format; gives their number and the format.
+
+    form: a labelling tool, or None for what the target's suffix says. What the format cannot hold is a
+    UserError before anything is written; unless ``lossy``, so is what would not come back the same.
+    """
+    if target.exists():
+        raise UserError("is there already", where=str(target), fix="name another file, or remove it")
+    annotations = _annotations(source, encoding)
+    lost = Counter(what for one in annotations for what in one.lost)
+    if lost and not lossy:
+        shown = ", ".join(f"{what} of {count} text(s)" for what, count in lost.items())
+        raise UserError(f"{shown} would be lost", where=str(source), fix="add --lossy to leave them out")
+    written = _dumped(annotations, target, form)
+    if not lossy:
+        _compare(annotations, written, target, form)
+    if "" in written:
+        files.save_file(target, written[""])
+    else:
+        with files.saving(target, kind="labels") as beside:
+            for name, content in written.items():
+                files.save_file(beside / name, content)
+    return len(annotations), form or streams.suffix(target).removeprefix(".")
+
+
+def _tagged_records(path: Path) -> bool:
+    record = next(iter(records.read_records(path, encoding="utf-8")), None)
+    return record is not None and "tokens" in record.values and "text" not in record.values
+
+
+def _part(path: str, read: Any) -> Part:
+    lengths = sorted(len(example.text) for example in read.examples)
+    texts = [normalise(example.text) for example in read.examples]
+    labels: Counter[str] = Counter()
+    for example in read.examples:
+        tokens = getattr(example, "tokens", None)
+        if tokens is None:
+            labels.update(example.labels)
+        else:
+            labels.update(mark.label for mark in marks_of(example.labels, tokens))
+    return Part(
+        file=path,
+        examples=len(lengths),
+        characters=(lengths[0], int(np.median(lengths)), lengths[-1]),
+        repeated=len(texts) - len(set(texts)),
+        labels=dict(labels.most_common()),
+        notes=read.notes,
+    )
+
+
+def _troubles(parts: dict[str, Part], splits: Parts[Any], config: Any) -> list[str]:
+    found: list[str] = []
+    for name, part in parts.items():
+        if part.repeated:
+            found.append(f"{name}: {part.repeated} text(s) stand there more than once")
+        clashes = conflicts(getattr(splits, name))
+        if clashes:
+            shown = "; ".join(
+                f"{' and '.join(clash.where[:2])} ({' or '.join(sorted(set(clash.labels))[:2])})"
+                for clash in clashes[:SHOWN]
+            )
+            found.append(f"{name}: {len(clashes)} text(s) carry different labels: {shown}")
+    for one in overlap(splits):
+        if one.num_shared:
+            pairs = "; ".join(f"{pair.other} and {pair.one}" for pair in one.pairs[:SHOWN])
+            allowed = "allowed by the recipe" if config.allow_overlap else "refused unless task.allow_overlap"
+            found.append(
+                f"{one.num_shared} text(s) of {one.later} stand in {one.earlier} too ({one.num_exact} exact,"
+                f" {one.num_normalised} normalised, {one.num_near} near), {allowed}: {pairs}"
+            )
+    known = parts["train"].labels
+    for name in ("valid", "test"):
+        unseen = sorted(set(parts[name].labels) - set(known)) if name in parts else []
+        if unseen:
+            found.append(f"{name}: label(s) that train lacks: {', '.join(unseen)}")
+    rare = [f"{label} {count}" for label, count in known.items() if count < RARE]
+    if rare:
+        found.append(f"train: label(s) with fewer than {RARE} examples: {', '.join(rare)}")
+    if len(known) > 1 and max(known.values()) >= 10 * min(known.values()):
+        most, least = next(iter(known)), list(known)[-1]
+        found.append(f"train: {most!r} stands {known[most] / known[least]:.0f} times as often as {least!r}")
+    return found
+
+
+def _plan(parts: dict[str, Part], config: Any) -> list[str]:
+    found = []
+    total = parts["train"].examples
+    for name, share in (("valid", config.valid_share), ("test", config.test_share)):
+        if name not in parts:
+            found.append(
+                f"{name}: about {round(share * total)} examples are drawn from train, labels in proportion"
+            )
+    if config.refit:
+        found.append("after all choices the model learns once more from train and valid together")
+    mended = [note for part in parts.values() for note in part.notes if "span(s)" in note]
+    if mended and not getattr(config, "mend", True):
+        found.append("spans as above are refused unless task.mend = true")
+    return found
+
+
+def _annotations(path: Path, encoding: str) -> list[Annotation]:
+    """The examples of any labelled file."""
+    found = formats.read(path, encoding=encoding)
+    if found is not None:
+        return found
+    seen = look(path)
+    if seen is not None and seen.kind == "tag":
+        tokens = labelled.read_tokens(path, encoding=encoding)
+        return [
+            Annotation(
+                text=one.text,
+                where=one.where,
+                marks=marks_of(one.tags, one.tokens),
+                tokens=one.tokens,
+                tags=one.tags,
+            )
+            for one in tokens.examples
+        ]
+    texts = labelled.read_texts(path, encoding=encoding)
+    return [Annotation(text=one.text, where=one.where, labels=one.labels) for one in texts.examples]
+
+
+def _dumped(annotations: Sequence[Annotation], target: Path, form: str | None) -> dict[str, str]:
+    if form is not None:
+        if form not in formats.known():
+            known = ", ".join(formats.known())
+            raise UserError(f"there is no format {form!r}", where="--to", fix=f"known: {known}")
+        return formats.known()[form].dump(annotations)
+    suffix = streams.suffix(target).removeprefix(".")
+    if suffix not in DUMPS:
+        endings = ", ".join(f".{one}" for one in DUMPS)
+        fix = f"end its name in {endings}, or add --to {' | '.join(formats.known())}"
+        raise UserError("its name does not say the format", where=str(target), fix=fix)
+    return {"": DUMPS[suffix](annotations)}
+
+
+def _compare(
+    annotations: Sequence[Annotation], written: dict[str, str], target: Path, form: str | None
+) -> None:
+    """UserError where what was written would not be read as it was."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="autolect-labels-") as scratch:
+        place = Path(scratch) / target.name
+        if "" in written:
+            place.write_text(written[""], encoding="utf-8", newline="")
+        else:
+            place.mkdir()
+            for name, content in written.items():
+                (place / name).write_text(content, encoding="utf-8", newline="")
+        again = _annotations(place, "utf-8")
+    differing = [
+        one.where
+        for one, other in itertools.zip_longest(annotations, again)
+        if one is None or other is None or _essence(one) != _essence(other)
+    ]
+    if differing:
+        raise UserError(
+            f"{len(differing)} example(s) would not be read back as they are, first {differing[0]}",
+            where=form or str(target),
+            fix="choose a format that holds them, or add --lossy: words may then be cut otherwise",
+        )
+
+
+def _essence(one: Annotation) -> tuple[Any, ...]:
+    """What must survive: labels, and words with their tags, or the text where there are none."""
+    if one.labels or not (one.marks or one.tokens):
+        return ("labels", one.text, set(one.labels), set(one.marks))
+    tokens, tags = one.tokens, one.tags
+    if tokens is None or tags is None:
+        found = tagged(one, mend=False)
+        tokens, tags = found.tokens, found.tags
+    return ("tags", [one.text[start:end] for start, end in tokens], list(tags))

@@ -1,0 +1,423 @@
+"""Two texts and how they stand to each other: likeness as a score, paraphrase or entailment as a label.
+
+in   a man plays a guitar | a man is playing guitar      out  4.6      or      same 0.93, different 0.07
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+
+from autolect.core import metrics
+from autolect.core.device import Device
+from autolect.core.errors import UserError
+from autolect.core.goal import Loss, Score, Tensors
+from autolect.core.results import Label, Rating
+from autolect.nn.heads import PairHead, TextHead, Trees
+from autolect.nn.losses import tensors
+from autolect.nn.model import Architecture, Model
+from autolect.tasks import _trees
+from autolect.tasks._choice import One
+from autolect.tasks._common import DataConfig, hidden, over_rows
+from autolect.text import pair_features
+from autolect.text.noise import padded
+from autolect.text.pair_features import Matched
+from autolect.text.pairs import PairExample, ReadPairs, number_of, parted, read_pairs
+from autolect.text.reading import Reader
+from autolect.text.tokenizer import EOS, PAD
+
+MANY_SCORES = 10
+"""Answers that are numbers are scores if more different ones than this occur, or if one is not whole."""
+NUM_FEATURES = pair_features.NUM_OVERLAPS + pair_features.NUM_LIKENESSES
+RIDGES = (1.0, 10.0, 100.0, 1000.0)
+"""Penalties of the linear model among which its own left-out errors choose."""
+AT_ONCE = 1024
+"""Pairs that the trees look at together."""
+COMMON = 1e-3
+"""A token of this share of the training texts counts half as much as the rarest (SIF: Arora 2017)."""
+BALANCE = {"score": (0.4, 0.6), "label": (0.6, 3.0)}
+"""How much the network and the trees count before anything is known."""
+TRUST = {"score": 16.0, "label": 16.0}
+"""How firmly that is believed: as much as so many squared logarithms of the change cost in likelihood."""
+
+
+class PairConfig(DataConfig):
+    """A score or a label for two texts."""
+
+    kind: Literal["pair"] = "pair"
+    first_column: str | None = None
+    """Column of the first text, by name or by number from 1; empty: found and shown."""
+    second_column: str | None = None
+    """Column of the second text; empty: found and shown."""
+    label_column: str | None = None
+    """Column of the score or label; empty: found and shown."""
+    answer: Literal["auto", "score", "label"] = "auto"
+    """auto: a score where the answers are numbers, and more than ten different ones or not all whole."""
+    encoder: Literal["bi", "cross"] = "bi"
+    """bi: each text is read alone and their tokens are compared after. cross: both are read as one text."""
+    ordered: bool = False
+    """Which text comes first means something, as in entailment. Otherwise they change places in training."""
+    smoothing: float = Field(default=0.1, ge=0, lt=1)
+    """Share of each target that is spread over all labels."""
+    features: Literal["none", "shared"] = "shared"
+    """shared: what the texts have in common goes to boosted trees and a linear model beside the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Pairs as token ids, what they share, and what is right (N,L): one number, or which label."""
+
+    first: list[NDArray[np.int32]]
+    second: list[NDArray[np.int32]]
+    shared: list[Matched]
+    targets: NDArray[np.float64]
+    places: list[str]
+    num_cut: int
+    joined: bool
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of the longer text of each pair, or of both together, specials counted."""
+        sizes = np.array([[len(one), len(other)] for one, other in zip(self.first, self.second, strict=True)])
+        sizes = sizes.reshape(-1, 2)
+        found: NDArray[np.int64] = sizes.sum(axis=1) + 3 if self.joined else sizes.max(axis=1, initial=0) + 2
+        return found
+
+    def where(self, row: int) -> str:
+        """File and line of a row."""
+        return self.places[row]
+
+
+class Head(nn.Module):
+    """Scores from the tokens of both texts; trees and a line over what the texts share."""
+
+    def __init__(self, architecture: Architecture, *, num_outputs: int, config: PairConfig) -> None:
+        super().__init__()
+        width = architecture.width
+        kind = PairHead if config.encoder == "bi" else TextHead
+        sizes = {"num_outputs" if config.encoder == "bi" else "num_labels": num_outputs}
+        self.text = kind(width, dropout=config.dropout, **sizes)
+        self.trees: Trees | None = None
+        self.balance: Tensor
+        self.scale: Tensor
+        self.directions: Tensor
+        self.weights: Tensor
+        self.line: Tensor
+        self.rarity: Tensor
+        parts = 1
+        if config.features == "shared":
+            parts = 2
+            self.trees = Trees(num_outputs, num_trees=_trees.NUM_TREES, depth=_trees.DEPTH)
+            self.register_buffer("line", torch.zeros(NUM_FEATURES + 1, num_outputs))
+            vocabulary = architecture.vocab_size
+            self.register_buffer("directions", torch.zeros(vocabulary, width, dtype=torch.float16))
+            self.register_buffer("weights", torch.ones(vocabulary))
+            self.register_buffer("rarity", torch.ones(pair_features.BUCKETS))
+        mode = "score" if num_outputs == 1 else "label"
+        self.register_buffer("balance", torch.tensor(BALANCE[mode][:parts]) if parts == 2 else torch.ones(1))
+        self.register_buffer("scale", torch.tensor([0.0, 1.0]))
+
+
+class Pair:
+    """A network over both texts, and boosted trees over what they share."""
+
+    BASELINES: ClassVar[tuple[str, ...]] = ("overlap", "shared")
+    SETTLED: ClassVar[tuple[str, ...]] = ("head.balance",)
+    """Weights that `settle` sets."""
+    SPACE: ClassVar[dict[str, Any]] = {
+        "finetune.rate": [3e-4, 3e-3, "log"],
+        "task.dropout": [0.1, 0.6],
+        "task.hide": [0.0, 0.3],
+    }
+
+    def __init__(self, config: PairConfig, *, labels: tuple[str, ...]) -> None:
+        self.config, self.labels = config, labels
+        self.choice = One()
+        self._number = {label: number for number, label in enumerate(labels)}
+
+    @staticmethod
+    def read(path: Path, config: PairConfig) -> ReadPairs:
+        """The pairs of a file; where answers are scores, as numbers."""
+        read = _read(path, config)
+        train = Path(config.train)
+        told_by = read if path == train else _read(train, config)
+        if not _scored(told_by.examples, config):
+            return read
+        return replace(read, examples=tuple(_with_score(one) for one in read.examples))
+
+    @staticmethod
+    def find_labels(examples: Sequence[PairExample]) -> tuple[str, ...]:
+        """The labels to choose from; none where pairs have scores."""
+        if examples[0].score is not None:
+            if len({one.score for one in examples}) < 2:
+                raise UserError("every pair has the same score", where="task.train", fix="check the columns")
+            return ()
+        labels = tuple(sorted({label for one in examples for label in one.labels}))
+        if len(labels) < 2:
+            raise UserError(
+                f"every pair has the label {labels[0]!r}", where="task.train", fix="check task.label_column"
+            )
+        return labels
+
+    @staticmethod
+    def unlabelled(texts: Sequence[str | Sequence[str]]) -> list[PairExample]:
+        """Pairs, or lines of two texts parted by a tab, as examples to answer."""
+        pairs = [parted(one) if isinstance(one, str) else (one[0], one[1]) for one in texts]
+        return [PairExample(first=first, second=second, where="") for first, second in pairs]
+
+    @property
+    def measured(self) -> str:
+        """What the score is called."""
+        return "accuracy" if self.labels else "Spearman"
+
+    def head(self, architecture: Architecture) -> nn.Module:
+        """What is put on the encoder."""
+        return Head(architecture, num_outputs=len(self.labels) or 1, config=self.config)
+
+    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:
+        """Fit the trees of a new head to the train rows; training then leaves them alone."""
+        assert isinstance(head, Head)
+        if not self.labels:
+            mean, spread = float(rows.targets.mean()), float(rows.targets.std()) or 1.0
+            head.scale.copy_(torch.tensor([mean, spread]))
+        if head.trees is None:
+            return
+        table = model.rows().detach().float()
+        head.directions.copy_(table / table.norm(dim=1, keepdim=True).clamp(min=1e-12))
+        every = np.concatenate([*rows.first, *rows.second, np.zeros(0, np.int32)])
+        counts = np.bincount(every, minlength=len(table))
+        head.weights.copy_(torch.from_numpy(COMMON / (COMMON + counts / max(1, counts.sum()))))
+        head.rarity.copy_(torch.from_numpy(pair_features.rarity_of(rows.shared)))
+        features, targets = self._features(head, rows), self._scaled(head, rows)
+        head.trees.fill(_trees.fit(features, targets, seed=0))
+        head.line.copy_(torch.from_numpy(_line(features, targets)))
+
+    def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
+        """Choose how much each part of the head counts, by the likelihood of these rows."""
+        from scipy.optimize import minimize
+
+        assert isinstance(head, Head)
+        known = rows.targets.any(axis=1) if self.labels else np.ones(len(rows.targets), bool)
+        scores = self._scores(network, model, head, rows, device)[known]
+        targets = (rows.targets if self.labels else self._scaled(head, rows))[known]
+        mode = "label" if self.labels else "score"
+        start = np.array(BALANCE[mode]) if scores.shape[1] == 2 else np.ones(1)
+
+        def cost(change: NDArray[np.float64]) -> float:
+            mixed = np.einsum("p,npl->nl", start * np.exp(change), scores)
+            costs = (
+                self.choice.costs(mixed, targets) if self.labels else np.square(mixed - targets).sum(axis=1)
+            )
+            return float(TRUST[mode] * np.square(change).sum() + costs.sum())
+
+        best = minimize(cost, np.zeros_like(start)).x
+        head.balance.copy_(torch.from_numpy(start * np.exp(best)))
+
+    def rows(self, examples: Sequence[PairExample], reader: Reader, *, length: int) -> Rows:
+        """Read examples; of texts longer than ``length`` tokens, or half of it, the beginning is used."""
+        joined = self.config.encoder == "cross"
+        room = (length - 3) // 2 if joined else length - 2
+        read = [one.ids for one in reader.read([t for one in examples for t in (one.first, one.second)])]
+        first, second = read[::2], read[1::2]
+        shared = [
+            pair_features.matched(one.first, one.second, (a, b), language=reader.tokenizer.language)
+            for one, a, b in zip(examples, first, second, strict=True)
+            if self.config.features == "shared"
+        ]
+        if self.labels:
+            targets = np.zeros((len(examples), len(self.labels)))
+            for row, example in enumerate(examples):
+                targets[row, [self._number[name] for name in example.labels if name in self._number]] = 1
+        else:
+            targets = np.array([[one.score if one.score is not None else 0.0] for one in examples])
+        return Rows(
+            first=[ids[:room] for ids in first],
+            second=[ids[:room] for ids in second],
+            shared=shared,
+            targets=targets.reshape(len(examples), -1),
+            places=[example.where for example in examples],
+            num_cut=sum(max(map(len, ids)) > room for ids in zip(first, second, strict=True)),
+            joined=joined,
+        )
+
+    def collate(
+        self, rows: Rows, chosen: NDArray[np.int64], length: int, draw: np.random.Generator | None
+    ) -> Tensors:
+        """tokens, keep (2B,T), first texts before second ones, or (B,T) of both; targets (B,L).
+
+        With ``draw`` some tokens are hidden, and where order says nothing half of the pairs change places.
+        """
+        first = [rows.first[row] for row in chosen]
+        second = [rows.second[row] for row in chosen]
+        if draw is not None and not self.config.ordered:
+            for place in np.flatnonzero(draw.random(len(first)) < 0.5).tolist():
+                first[place], second[place] = second[place], first[place]
+        if rows.joined:
+            ids = padded([np.concatenate([a, [EOS], b]) for a, b in zip(first, second, strict=True)], length)
+        else:
+            ids = padded([*first, *second], length)
+        tokens = ids if draw is None else hidden(ids, self.config.hide, draw)
+        targets = rows.targets[chosen].astype(np.float32)
+        return tensors(tokens=tokens, keep=ids != PAD, targets=targets)
+
+    def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
+        """Cross-entropy, or squared error in spreads of the scores, of the network alone."""
+        assert isinstance(head, Head)
+        scores = self._network(model, head, batch)
+        if self.labels:
+            total = self.choice.loss(scores, batch["targets"], smoothing=self.config.smoothing)
+        else:
+            total = (scores - (batch["targets"] - head.scale[0]) / head.scale[1]).square().sum() / 2
+        return Loss(total, len(scores))
+
+    def answers(
+        self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device
+    ) -> list[Any]:
+        """A Label or a Rating a pair."""
+        assert isinstance(head, Head)
+        scores = self._scores(network, model, head, rows, device)
+        mixed = np.einsum("p,npl->nl", head.balance.cpu().double().numpy(), scores)
+        if self.labels:
+            return [self.choice.answer(row, self.labels) for row in mixed.tolist()]
+        mean, spread = head.scale.tolist()
+        return [Rating(value=mean + spread * value) for value in mixed[:, 0].tolist()]
+
+    def judge(
+        self,
+        network: nn.Module,
+        model: Model,
+        head: nn.Module,
+        rows: Rows,
+        examples: Sequence[PairExample],
+        device: Device,
+    ) -> Score:
+        """The score of its answers on these rows."""
+        return self.score(examples, self.answers(network, model, head, rows, device))
+
+    def raw(self, answer: Label | Rating) -> Any:
+        """What a baseline would have answered."""
+        return answer.label if isinstance(answer, Label) else answer.value
+
+    def gold(self, example: PairExample) -> Any:
+        """What is right."""
+        return example.score if example.score is not None else example.labels[0]
+
+    def score(self, examples: Sequence[PairExample], answers: Sequence[Any]) -> Score:
+        """Accuracy or Spearman's correlation; the loss or the error breaks ties."""
+        if self.labels:
+            return self.choice.score(examples, answers)
+        gold, found = (np.array([self.gold(e) for e in examples]), np.array([a.value for a in answers]))
+        rank, error = metrics.spearman(gold, found), float(np.square(gold - found).mean())
+        return Score(value=rank - error / 1e6, figures={"spearman": rank, "squared_error": error})
+
+    def measure(self, gold: Sequence[Any], predicted: Sequence[Any], *, seed: int) -> dict[str, Any]:
+        """The score with its interval; one row a label, or Pearson's correlation too."""
+        if self.labels:
+            return self.choice.measure(gold, predicted, self.labels, seed=seed)
+        interval = metrics.bootstrap(
+            metrics.correlation_score,
+            metrics.products(metrics.ranks(gold), metrics.ranks(predicted)),
+            seed=seed,
+        )
+        return {
+            "score": metrics.spearman(gold, predicted),
+            "low": interval.low,
+            "high": interval.high,
+            "pearson": metrics.pearson(gold, predicted),
+            "points": [[float(g), float(p)] for g, p in zip(gold, predicted, strict=True)],
+        }
+
+    def _scores(
+        self, network: nn.Module, model: Model, head: Head, rows: Rows, device: Device
+    ) -> NDArray[np.float64]:
+        """(N,P,L): what each of the P parts says, the network and, if the head has them, trees."""
+        found = over_rows(
+            rows.lengths,
+            collate=lambda chosen, length: self.collate(rows, chosen, length, None),
+            answer=lambda batch: list(self._network(model, head, batch).cpu()),
+            network=network,
+            device=device,
+        )
+        if not found:
+            return np.zeros((0, len(head.balance), len(self.labels) or 1))
+        parts = [torch.stack(found).double()]
+        if head.trees is not None:
+            shared = torch.from_numpy(self._features(head, rows)).to(head.balance.device)
+            said = [
+                (head.trees(some) + some @ head.line[1:] + head.line[0]) / 2
+                for some in torch.split(shared, AT_ONCE)
+            ]
+            parts.append(torch.cat(said).cpu().double())
+        scores: NDArray[np.float64] = torch.stack(parts, dim=1).numpy()
+        return scores
+
+    def _network(self, model: Model, head: Head, batch: Tensors) -> Tensor:
+        """Scores (B,L) of the network."""
+        tokens, keep = batch["tokens"], batch["keep"]
+        scores: Tensor = head.text(model.encode(tokens, keep), model.embedding(tokens), keep)
+        return scores.float()
+
+    def _features(self, head: Head, rows: Rows) -> NDArray[np.float32]:
+        directions, weights = head.directions.float().cpu().numpy(), head.weights.cpu().numpy()
+        parts = (
+            pair_features.overlaps(rows.shared, rarity=head.rarity.cpu().numpy()),
+            pair_features.likenesses(rows.shared, directions=directions, weights=weights),
+        )
+        return np.concatenate(parts, axis=1)
+
+    def _scaled(self, head: Head, rows: Rows) -> NDArray[np.float64]:
+        """The targets as the network and the trees see them."""
+        if self.labels:
+            return rows.targets
+        mean, spread = head.scale.tolist()
+        found: NDArray[np.float64] = (rows.targets - mean) / spread
+        return found
+
+
+def _line(features: NDArray[np.float32], targets: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(F+1,L) a linear model, its constant first: ridge regression over features of even spread."""
+    from sklearn.linear_model import RidgeCV
+
+    mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
+    machine = RidgeCV(alphas=RIDGES).fit((features - mean) / spread, targets)
+    slopes = np.atleast_2d(machine.coef_).T / spread[:, None]
+    found: NDArray[np.float32] = np.vstack([machine.intercept_ - mean @ slopes, slopes]).astype(np.float32)
+    return found
+
+
+def _read(path: Path, config: PairConfig) -> ReadPairs:
+    return read_pairs(
+        path,
+        first=config.first_column,
+        second=config.second_column,
+        gold=config.label_column,
+        encoding=config.encoding,
+    )
+
+
+def _scored(examples: Sequence[PairExample], config: PairConfig) -> bool:
+    """Whether the answers are scores, by those of train."""
+    if config.answer != "auto":
+        return config.answer == "score"
+    numbers = [number_of(one.labels[0]) for one in examples]
+    known = {number for number in numbers if number is not None}
+    whole = all(number == int(number) for number in known)
+    return None not in numbers and (len(known) > MANY_SCORES or not whole)
+
+
+def _with_score(one: PairExample) -> PairExample:
+    number = number_of(one.labels[0])
+    if number is None:
+        raise UserError(f"{one.labels[0]!r} is no number", where=one.where, fix='set task.answer = "label"')
+    return replace(one, labels=(), score=number)
+
+
+PLUGIN, CONFIG = Pair, PairConfig

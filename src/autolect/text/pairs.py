@@ -1,0 +1,174 @@
+"""Pairs of texts: with a score or a label, such as paraphrases, or without, such as translations.
+
+A table or records of two columns of text, and one more for the score or label. Without a header the texts
+are the first two columns that are no numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autolect.core.errors import UserError
+from autolect.text import tables
+from autolect.text.records import holds_records
+from autolect.text.streams import refuse
+
+FIRST_NAMES = ("sentence1", "text1", "text_a", "question1", "premise", "source", "src", "query", "first")
+SECOND_NAMES = (
+    "sentence2",
+    "text2",
+    "text_b",
+    "question2",
+    "hypothesis",
+    "target",
+    "tgt",
+    "document",
+    "second",
+)
+GOLD_NAMES = ("score", "similarity", "label", "gold_label", "class", "is_duplicate", "similarity_score")
+"""Usual headers."""
+FIRST_KEY, SECOND_KEY, GOLD_KEY = "task.first_column", "task.second_column", "task.label_column"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairExample:
+    """Two texts and what is said of them: a label, or a score, or nothing; where is "file:line"."""
+
+    first: str
+    second: str
+    where: str
+    labels: tuple[str, ...] = ()
+    score: float | None = None
+
+    @property
+    def text(self) -> str:
+        """Both, to compare examples by."""
+        return f"{self.first}\t{self.second}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPairs:
+    """The examples of one file, and what a person should know of how it was read."""
+
+    examples: tuple[PairExample, ...]
+    notes: tuple[str, ...]
+
+
+def read_pairs(
+    path: Path,
+    *,
+    first: str | None = None,
+    second: str | None = None,
+    gold: str | None = None,
+    answered: bool = True,
+    encoding: str = "utf-8",
+) -> ReadPairs:
+    """Read pairs; columns by name or by number from 1, None lets them be found.
+
+    answered: each pair has a score or label. What that is stays text in `labels`; `scored` tells which.
+    Raises UserError with file and line for what is malformed or empty.
+    """
+    rows = list(tables.read_rows(path, encoding=encoding))
+    if not rows:
+        refuse("has no rows", str(path), "check that this is the right file")
+    header = [(cell or "").strip() for cell in rows[0].cells]
+    named = holds_records(path) or _is_header(header, (first, second, gold))
+    body = rows[1:] if named else rows
+    if not body:
+        refuse("has a header and no rows", str(path), "check that this is the right file")
+    chosen = _choose(header if named else None, body, (first, second, gold), answered, where=str(path))
+    examples = []
+    for row in body:
+        cells = [row.cells[at] for at in chosen]
+        for name, cell in zip((FIRST_KEY, SECOND_KEY, GOLD_KEY), cells, strict=False):
+            if cell is None or not cell.strip():
+                refuse(f"the column of {name} is empty or no plain value", row.where, "fill it in")
+        one, other, *rest = (cell.strip() for cell in cells if cell is not None)
+        examples.append(PairExample(first=one, second=other, where=row.where, labels=tuple(rest)))
+    shown = [repr(header[at]) if named else str(at + 1) for at in chosen]
+    note = f"texts from columns {shown[0]} and {shown[1]}"
+    return ReadPairs(
+        examples=tuple(examples), notes=(f"{note}, answers from {shown[2]}" if answered else note,)
+    )
+
+
+def parted(text: str) -> tuple[str, str]:
+    """The two texts of a line, parted by one tab; UserError otherwise."""
+    parts = text.split("\t")
+    if len(parts) != 2 or not all(part.strip() for part in parts):
+        raise UserError(
+            f"holds {len(parts)} text(s), and two are asked for",
+            where=repr(text[:40]),
+            fix="part the two texts by one tab",
+        )
+    return parts[0].strip(), parts[1].strip()
+
+
+def number_of(text: str) -> float | None:
+    """The number that a text is, if it is one."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def _is_header(header: Sequence[str], asked: Sequence[str | None]) -> bool:
+    if any(name is not None and not name.isdecimal() for name in asked):
+        return True
+    known = {*FIRST_NAMES, *SECOND_NAMES, *GOLD_NAMES}
+    return sum(name.casefold() in known for name in header) >= 2
+
+
+def _choose(
+    header: Sequence[str] | None,
+    body: Sequence[tables.Row],
+    asked: Sequence[str | None],
+    answered: bool,
+    *,
+    where: str,
+) -> list[int]:
+    """Positions of the two texts and, if there is one, of what is said of them."""
+    width = len(body[0].cells)
+    wanted = 3 if answered else 2
+    keys = (FIRST_KEY, SECOND_KEY, GOLD_KEY)[:wanted]
+    found = [_asked(name, header, width, key, where) for name, key in zip(asked, keys, strict=False)]
+    if header is not None:
+        for place, usual in enumerate((FIRST_NAMES, SECOND_NAMES, GOLD_NAMES)[:wanted]):
+            if found[place] is None:
+                names = [name.casefold() for name in header]
+                found[place] = next((names.index(name) for name in usual if name in names), None)
+    free = [at for at in range(width) if at not in found]
+    if answered and found[2] is None and free:
+        gold = min(free, key=lambda at: _wordiness(body, at))
+        found[2] = gold
+        free.remove(gold)
+    for place in (0, 1):
+        if found[place] is None and free:
+            found[place] = free.pop(0)
+    if None in found or len(set(found)) < wanted:
+        shown = " | ".join((cell or "")[:40] for cell in body[0].cells)
+        raise UserError(
+            f"{width} column(s), and {wanted} are asked for; a row is: {shown}",
+            where=where,
+            fix=f"set {', '.join(keys)} to names in the header, or to numbers counted from 1",
+        )
+    return [at for at in found if at is not None]
+
+
+def _asked(name: str | None, header: Sequence[str] | None, width: int, key: str, where: str) -> int | None:
+    if name is None:
+        return None
+    if header is not None and list(header).count(name) == 1:
+        return list(header).index(name)
+    if name.isdecimal() and 1 <= int(name) <= width:
+        return int(name) - 1
+    raise UserError(f"there is no column {name!r}", where=where, fix=f"set {key} to one that there is")
+
+
+def _wordiness(body: Sequence[tables.Row], at: int) -> tuple[int, int]:
+    """Cells of a column that are no numbers, and characters: of scores or labels there are the fewest."""
+    cells = [row.cells[at] or "" for row in body]
+    return sum(number_of(cell) is None for cell in cells), sum(map(len, cells))

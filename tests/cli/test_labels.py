@@ -1,0 +1,117 @@
+"""`autolect labels`: what stands in labelled files, and the same in another format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autolect.cli.main import main
+
+TRAIN = "text\tlabel\n" + "".join(
+    f"{('good', 'bad')[n % 2]} film number {n}\t{('yes', 'no')[n % 2]}\n" for n in range(40)
+)
+CONLL = "Ann\tB-PER\nmet\tO\nBob\tB-PER\n\nNew\tB-LOC\nYork\tI-LOC\n"
+
+
+def called(*words: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(list(words))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
+    assert called("--json", *words) == 0
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def file(folder: Path, name: str, content: str) -> str:
+    (folder / name).write_text(content, encoding="utf-8")
+    return str(folder / name)
+
+
+def test_check_tells_counts_repeats_contradictions_and_overlap(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = file(tmp_path, "train.tsv", TRAIN + "Good film number 0!\tno\nodd one\tperhaps\n")
+    test = file(tmp_path, "test.tsv", "text\tlabel\ngood film number 2\tyes\nanother\tnever\n")
+    found = answer(capsys, "labels", "check", train, "--test", test)
+    assert found["kind"] == "classify"
+    parts = found["parts"]
+    assert isinstance(parts, dict)
+    assert parts["train"]["labels"] == {"no": 21, "yes": 20, "perhaps": 1}
+    assert parts["train"]["repeated"] == 1
+    told = " | ".join(str(one) for one in found["troubles"])  # type: ignore[attr-defined]
+    assert "carry different labels" in told
+    assert "1 text(s) of test stand in train" in told
+    assert "labels that train lacks" in told.replace("label(s)", "labels")
+    assert "perhaps 1" in told
+    assert called("labels", "check", train, "--test", test) == 0
+    assert "█" in capsys.readouterr().out
+
+
+def test_check_reads_spans_that_a_run_would_refuse_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ['{"text": "Ann met Bob", "label": [[0, 3, "PER"], [8, 10, "PER"]]}\n'] * 20
+    found = answer(capsys, "labels", "check", file(tmp_path, "a.jsonl", "".join(lines)))
+    assert found["kind"] == "tag"
+    assert any("task.mend" in step for step in found["plan"])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("form", ["doccano", "label-studio"])
+def test_tagged_words_go_to_a_tool_and_come_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    source = file(tmp_path, "a.conll", CONLL)
+    there = str(tmp_path / ("a.json" if form == "label-studio" else "a.jsonl"))
+    assert answer(capsys, "labels", "convert", source, there, "--to", form)["examples"] == 2
+    answer(capsys, "labels", "convert", there, str(tmp_path / "b.conll"))
+    assert (tmp_path / "b.conll").read_text() == CONLL
+
+
+def test_brat_is_a_folder_and_comes_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = file(tmp_path, "a.conll", CONLL)
+    answer(capsys, "labels", "convert", source, str(tmp_path / "brat"), "--to", "brat")
+    answer(capsys, "labels", "convert", str(tmp_path / "brat"), str(tmp_path / "b.conll"))
+    assert (tmp_path / "b.conll").read_text() == CONLL
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.jsonl"])
+def test_labelled_texts_change_their_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    source = file(tmp_path, "a.tsv", TRAIN)
+    answer(capsys, "labels", "convert", source, str(tmp_path / name))
+    answer(capsys, "labels", "convert", str(tmp_path / name), str(tmp_path / "again.tsv"))
+    assert (tmp_path / "again.tsv").read_text() == TRAIN
+
+
+def test_what_a_format_cannot_hold_is_refused_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = file(
+        tmp_path, "a.jsonl", '{"text": "Ann met Bob", "label": [[0, 3, "PER"]], "relations": [1]}\n'
+    )
+    for target, words, told in (
+        ("b.conll", (), "relations of 1 text(s) would be lost"),
+        ("b.tsv", ("--lossy",), "spans, which a table cannot hold"),
+        ("b.xyz", ("--lossy",), "does not say the format"),
+        ("a.jsonl", (), "is there already"),
+    ):
+        assert called("labels", "convert", source, str(tmp_path / target), *words) == 2
+        assert told in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
+    assert called("labels", "convert", source, str(tmp_path / "b.conll"), "--lossy") == 0
+
+
+def test_words_that_a_format_would_cut_otherwise_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = file(tmp_path, "a.conll", "don't\tO\ngo-there\tB-LOC\n\nU.S.\tB-LOC\n")
+    assert called("labels", "convert", source, str(tmp_path / "brat"), "--to", "brat") == 2
+    assert "would not be read back" in capsys.readouterr().err
+    assert not (tmp_path / "brat").exists()

@@ -1,0 +1,256 @@
+"""Files of labelling tools: read, refused with their place, and written so that they are read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as arrow
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autolect.core.errors import UserError
+from autolect.text import formats
+from autolect.text.annotation import Annotation, Mark, marks_of, tagged
+from autolect.text.labelled import read_texts, read_tokens
+
+DOCCANO = '{"id": 1, "text": "Ann met Bob", "label": [[0, 3, "PER"], [8, 11, "PER"]]}\n'
+RELATED = (
+    '{"text": "Ann met Bob", "entities": [{"id": 0, "start_offset": 0, "end_offset": 3, "label": "PER"}],'
+    ' "relations": [{"id": 1}], "Comments": []}\n'
+)
+STUDIO = [
+    {
+        "id": 7,
+        "data": {"text": "😀 Ann met Bob"},
+        "annotations": [
+            {
+                "result": [
+                    {
+                        "type": "labels",
+                        # A browser counts the face as two.
+                        "value": {"start": 3, "end": 6, "text": "Ann", "labels": ["PER"]},
+                    }
+                ]
+            }
+        ],
+    },
+    {"id": 8, "data": {"text": "nobody"}, "annotations": [{"was_cancelled": True, "result": []}]},
+]
+
+
+def file(folder: Path, name: str, content: str | list[Any]) -> Path:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def brat(folder: Path, text: str, marks: str) -> Path:
+    place = folder / "brat"
+    place.mkdir()
+    (place / "a.txt").write_bytes(text.encode())
+    (place / "a.ann").write_text(marks, encoding="utf-8")
+    return place
+
+
+def saved(folder: Path, rows: list[dict[str, Any]], features: dict[str, Any]) -> Path:
+    place = folder / "saved"
+    place.mkdir()
+    table = arrow.Table.from_pylist(rows)
+    with (
+        arrow.OSFile(str(place / "data-00000-of-00001.arrow"), "wb") as sink,
+        arrow.ipc.new_stream(sink, table.schema) as stream,
+    ):
+        stream.write_table(table)
+    (place / "state.json").write_text(
+        json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]})
+    )
+    (place / "dataset_info.json").write_text(json.dumps({"features": features}))
+    return place
+
+
+def words(example: Any) -> list[tuple[str, str]]:
+    return [(word, tag) for word, tag in zip(example.words(), example.tags, strict=True) if tag != "O"]
+
+
+@pytest.mark.parametrize("content", [DOCCANO, RELATED])
+def test_doccano_spans_become_tags_of_words(tmp_path: Path, content: str) -> None:
+    read = read_tokens(file(tmp_path, "a.jsonl", content))
+    assert words(read.examples[0])[0] == ("Ann", "B-PER")
+    assert read.examples[0].where == f"{tmp_path}/a.jsonl:1"
+
+
+def test_what_nobody_reads_is_told() -> None:
+    assert formats.known().keys() == {"doccano", "label-studio", "brat"}
+
+
+def test_relations_are_told_to_be_left_aside(tmp_path: Path) -> None:
+    assert "relations of 1 text(s)" in read_tokens(file(tmp_path, "a.jsonl", RELATED)).notes[-1]
+
+
+def test_label_studio_counts_as_a_browser_does_and_skips_what_nobody_answered(tmp_path: Path) -> None:
+    read = read_tokens(file(tmp_path, "a.json", STUDIO))
+    assert [words(one) for one in read.examples] == [[("Ann", "B-PER")]]
+
+
+def test_label_studio_choices_are_labels(tmp_path: Path) -> None:
+    result = [{"type": "choices", "value": {"choices": ["good"]}}]
+    tasks = [{"data": {"review": "a fine film"}, "annotations": [{"result": result}]}]
+    read = read_texts(file(tmp_path, "a.json", tasks))
+    assert [(one.text, one.labels) for one in read.examples] == [("a fine film", ("good",))]
+
+
+def test_brat_counts_line_breaks_and_leaves_relations_aside(tmp_path: Path) -> None:
+    marks = "T1\tPER 9 12\tBob\nR1\tknows Arg1:T1 Arg2:T1\n#1\tAnnotatorNotes T1\tsure\n"
+    read = read_tokens(brat(tmp_path, "Ann met\r\nBob", marks))
+    assert words(read.examples[0]) == [("Bob", "B-PER")]
+    assert read.notes == ("relations of 1 text(s) are left aside",)
+
+
+def test_a_saved_dataset_gives_names_for_numbers(tmp_path: Path) -> None:
+    names = {"_type": "ClassLabel", "names": ["bad", "good"]}
+    rows = [{"text": "a fine film", "label": 1}, {"text": "a dull film", "label": 0}]
+    read = read_texts(saved(tmp_path, rows, {"text": {"_type": "Value"}, "label": names}))
+    assert [one.label for one in read.examples] == ["good", "bad"]
+
+
+@pytest.mark.parametrize("kind", ["List", "Sequence"])
+def test_a_saved_dataset_of_tags_is_read(tmp_path: Path, kind: str) -> None:
+    tags = {"_type": kind, "feature": {"_type": "ClassLabel", "names": ["O", "B-PER"]}}
+    place = saved(tmp_path, [{"tokens": ["Ann", "met"], "ner_tags": [1, 0]}], {"ner_tags": tags})
+    assert read_tokens(place).examples[0].tags == ("B-PER", "O")
+
+
+def test_several_labels_are_refused_unless_they_are_allowed(tmp_path: Path) -> None:
+    path = file(tmp_path, "a.jsonl", '{"text": "x", "label": ["a", "b"]}\n{"text": "y", "label": []}\n')
+    with pytest.raises(UserError, match="has 2 labels") as caught:
+        read_texts(path)
+    assert caught.value.where.endswith("a.jsonl:1")
+    assert [one.labels for one in read_texts(path, separator=",").examples] == [("a", "b"), ()]
+
+
+def test_labels_of_a_cell_are_parted(tmp_path: Path) -> None:
+    path = file(tmp_path, "a.csv", 'text,label\none,"a, b"\ntwo,\n')
+    assert [one.labels for one in read_texts(path, separator=",").examples] == [("a", "b"), ()]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what", "where"),
+    [
+        ("a.jsonl", '{"text": "Ann", "label": [[0, 9, "PER"]]}\n', "not in its text", ":1"),
+        ("a.jsonl", '{"text": "Ann", "label": [[2, 2, "PER"]]}\n', "not in its text", ":1"),
+        ("a.jsonl", '{"text": "Ann", "label": [[0, "x"]]}\n', "is no label", ":1"),
+        ("a.jsonl", '{"text": "Ann  x", "label": [[3, 5, "PER"]]}\n', "marks only blanks", ":1"),
+        ("a.jsonl", DOCCANO + '{"txt": "Ann"}\n', "has no 'text'", ":2"),
+        ("a.jsonl", DOCCANO + '{"text": "Anna", "label": [[0, 3, "PER"]]}\n', "cuts a word: 'Anna'", ":2"),
+        (
+            "a.jsonl",
+            '{"text": "New York Times", "label": [[0, 8, "LOC"], [0, 14, "ORG"]]}\n',
+            "overlaps a longer span",
+            ":1",
+        ),
+        ("a.json", "{}", "not an array", "a.json"),
+        ("a.json", '[{"data": {"text": "x"}}]', "no 'annotations'", "a.json[1]"),
+        ("a.json", '[{"data": {"image": 3}, "annotations": [{"result": []}]}]', "no text", "a.json[1]"),
+        (
+            "a.json",
+            json.dumps(STUDIO).replace('"text": "Ann"', '"text": "Eve"'),
+            "'Eve' in the answer",
+            "a.json[1]",
+        ),
+    ],
+)
+def test_what_cannot_be_right_is_refused_with_its_place(
+    tmp_path: Path, name: str, content: str, what: str, where: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        read_tokens(file(tmp_path, name, content))
+    assert what in caught.value.what
+    assert caught.value.where.endswith(where)
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("marks", "what"),
+    [
+        ("T1\tPER 0 3\tBob\n", "is 'Ann' in the text, and 'Bob' here"),
+        ("T1\tPER 0 1;2 3\tA n\n", "has a gap"),
+        ("T1 PER 0 3 Ann\n", "is no span of brat"),
+        ("hello\n", "is no line of brat"),
+    ],
+)
+def test_a_wrong_line_of_brat_is_refused(tmp_path: Path, marks: str, what: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read_tokens(brat(tmp_path, "Ann met Bob", marks))
+    assert what in caught.value.what
+    assert caught.value.where.endswith("a.ann:1")
+
+
+def test_marks_without_their_text_are_refused(tmp_path: Path) -> None:
+    place = brat(tmp_path, "Ann", "")
+    (place / "a.txt").unlink()
+    with pytest.raises(UserError, match="no text beside it"):
+        read_tokens(place)
+
+
+def test_a_folder_of_several_datasets_asks_for_one(tmp_path: Path) -> None:
+    (tmp_path / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    with pytest.raises(UserError) as caught:
+        read_texts(tmp_path)
+    assert f"{tmp_path}/train" in caught.value.fix
+
+
+def test_a_damaged_dataset_is_refused_with_its_file(tmp_path: Path) -> None:
+    place = saved(tmp_path, [{"text": "x", "label": "a"}], {})
+    path = place / "data-00000-of-00001.arrow"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError) as caught:
+        read_texts(place)
+    assert caught.value.where == str(path)
+
+
+def test_mended_spans_grow_and_the_longest_stays_and_each_is_counted() -> None:
+    text = "New Yorkers read the New York Times"
+    marks = (Mark(0, 8, "LOC"), Mark(21, 29, "LOC"), Mark(21, 35, "ORG"))
+    found = tagged(Annotation(text=text, where="x:1", marks=marks), mend=True)
+    assert marks_of(found.tags, found.tokens) == (Mark(0, 11, "LOC"), Mark(21, 35, "ORG"))
+    assert [one.what for one in found.mended] == ["widened", "left out"]
+
+
+def test_plain_tags_mark_each_word() -> None:
+    assert marks_of(("NOUN", "O", "VERB"), ((0, 1), (2, 3), (4, 5))) == (
+        Mark(0, 1, "NOUN"),
+        Mark(4, 5, "VERB"),
+    )
+
+
+TEXT = st.lists(
+    st.sampled_from(["Ann", "北京", "😀", "e\u0301", "met", "9", "\n", "x\ty"]), min_size=1, max_size=8
+)
+
+
+@given(pieces=TEXT, data=st.data(), name=st.sampled_from(["doccano", "label-studio", "brat"]))
+def test_what_a_tool_writes_is_read_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[str], data: st.DataObject, name: str
+) -> None:
+    text = " ".join(pieces)
+    places, at = [], 0
+    for piece in pieces:
+        places.append((at, at + len(piece)))
+        at += len(piece) + 1
+    chosen = data.draw(st.lists(st.sampled_from(places), unique=True))
+    marks = tuple(Mark(start, end, "PER") for start, end in chosen if text[start:end].strip())
+    one = Annotation(text=text, where="", marks=marks)
+    if not text.strip():
+        return
+    form = formats.known()[name]
+    folder = tmp_path_factory.mktemp("written")
+    files = form.dump([one])
+    for file_name, content in files.items():
+        path = folder / (file_name or {"doccano": "a.jsonl", "label-studio": "a.json"}[name])
+        path.write_text(content, encoding="utf-8", newline="")
+    place = folder if name == "brat" else next(folder.iterdir())
+    (again,) = form.read(place, encoding="utf-8")
+    assert (again.text, set(again.marks)) == (one.text, set(one.marks))

@@ -1,0 +1,97 @@
+"""Pairs of texts: which columns hold them, and what the two share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autolect.core.errors import UserError
+from autolect.text import pair_features
+from autolect.text.pairs import PairExample, parted, read_pairs
+
+
+def file(folder: Path, name: str, content: str) -> Path:
+    (folder / name).write_text(content, encoding="utf-8")
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "a plane flies,an aeroplane flies,4.5\na dog,a cat,1.0\n"),
+        ("a.tsv", "score\tsentence1\tsentence2\n4.5\ta plane flies\tan aeroplane flies\n1.0\ta dog\ta cat\n"),
+        ("a.tsv", "4.5\ta plane flies\tan aeroplane flies\n1.0\ta dog\ta cat\n"),
+        (
+            "a.jsonl",
+            '{"id": 1, "premise": "a plane flies", "hypothesis": "an aeroplane flies", "label": "4.5"}\n'
+            '{"id": 2, "premise": "a dog", "hypothesis": "a cat", "label": "1.0"}\n',
+        ),
+    ],
+)
+def test_the_texts_and_the_answer_are_found(tmp_path: Path, name: str, content: str) -> None:
+    read = read_pairs(file(tmp_path, name, content))
+    assert [(one.first, one.second, one.labels) for one in read.examples] == [
+        ("a plane flies", "an aeroplane flies", ("4.5",)),
+        ("a dog", "a cat", ("1.0",)),
+    ]
+    assert "texts from columns" in read.notes[0]
+
+
+def test_translations_have_no_answer_and_further_columns_are_left(tmp_path: Path) -> None:
+    path = file(tmp_path, "a.tsv", "Hi.\t嗨。\tCC-BY 2.0 (France) Attribution: tatoeba.org #538123\n")
+    (one,) = read_pairs(path, answered=False).examples
+    assert (one.first, one.second, one.labels) == ("Hi.", "嗨。", ())
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "where"),
+    [
+        ("one\ttwo\n", "2 column(s), and 3 are asked for", "a.tsv"),
+        ("one\ttwo\t1\nthree\t\t0\n", "task.second_column is empty", "a.tsv:2"),
+        ("", "has no rows", "a.tsv"),
+    ],
+)
+def test_what_is_no_pair_is_refused_with_its_place(
+    tmp_path: Path, content: str, what: str, where: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        read_pairs(file(tmp_path, "a.tsv", content))
+    assert what in caught.value.what
+    assert caught.value.where.endswith(where)
+
+
+@pytest.mark.parametrize("line", ["one", "one\ttwo\tthree", "one\t "])
+def test_a_line_without_two_texts_is_refused(line: str) -> None:
+    with pytest.raises(UserError, match="two are asked for"):
+        parted(line)
+
+
+def test_equal_texts_share_all_and_strangers_nothing() -> None:
+    pairs = [
+        PairExample(first="the grey cat", second="the grey cat", where=""),
+        PairExample(first="abc", second="xyz", where=""),
+    ]
+    found = pair_features.of_examples(pairs, language="en")
+    overlaps = pair_features.overlaps(found, rarity=pair_features.rarity_of(found))
+    cosines = overlaps[:, : pair_features.KINDS * pair_features.OF_KIND : pair_features.OF_KIND]
+    assert cosines[0] == pytest.approx(1)
+    # Both have the blanks around a word.
+    assert np.delete(cosines[1], 2) == pytest.approx(0)
+
+
+def test_likeness_by_vectors_is_highest_for_the_same_tokens_and_zero_for_none() -> None:
+    draw = np.random.default_rng(0)
+    directions = draw.normal(size=(20, 8)).astype(np.float32)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    weights = np.ones(20, dtype=np.float32)
+    ids = [np.array(one, dtype=np.int32) for one in ([3, 4, 5], [7, 8], [])]
+    pairs = [
+        pair_features.matched("x", "y", (one, other), language="en")
+        for one, other in ((ids[0], ids[0]), (ids[0], ids[1]), (ids[0], ids[2]))
+    ]
+    found = pair_features.likenesses(pairs, directions=directions, weights=weights)
+    assert found[0, :4] == pytest.approx(1, abs=1e-5)
+    assert (found[1, :4] < found[0, :4]).all()
+    assert not found[2].any()
