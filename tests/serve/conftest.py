@@ -16,7 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from autolect.core.errors import UserError
-from autolect.core.results import Candidate, Gap, Label, Prediction, Span
+from autolect.core.results import Candidate, Gap, Label, Labels, Prediction, Rating, Span
 from autolect.serve.app import create_app
 from autolect.serve.limits import ServeSettings
 
@@ -101,6 +101,12 @@ class FakeModel:
         self._enter("predict", texts)
         if "tag" in self.abilities:
             return [self._spans(text) for text in texts]
+        if "pair" in self.abilities:
+            return [Rating(value=float(len(text.split("\t")))) for text in texts]
+        if "translate" in self.abilities:
+            return [text.upper() for text in texts]
+        if "several" in self.abilities:
+            return [Labels(labels=("good",), probabilities={"good": 0.9, "bad": 0.2}) for _ in texts]
         shares = np.linspace(0.6, 0.1, len(self.labels))
         all_of = {label: float(share) for label, share in zip(self.labels, shares, strict=True)}
         best = self.labels[0]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.serve.conftest import FakeModel
 
 if TYPE_CHECKING:
-    from tests.serve.conftest import Connect, FakeModel
+    from tests.serve.conftest import Connect
 
 TEXTS = ["一 二 三", "a cat [MASK] on the [MASK]"]
 
@@ -70,6 +71,19 @@ def test_generate_takes_the_ways_to_choose_and_a_style(model: FakeModel, connect
 def test_tag_gives_spans_in_code_points(tagger: FakeModel, connect: Connect) -> None:
     (spans,) = connect(tagger).post("/tag", json={"texts": ["😀天地人"]}).json()["results"]
     assert [(one["start"], one["end"], one["text"]) for one in spans] == [(0, 2, "😀天"), (2, 4, "地人")]
+
+
+def test_pairs_translations_and_several_labels_are_answered(connect: Connect) -> None:
+    pairs = connect(FakeModel(abilities=frozenset({"pair"})))
+    body = {"pairs": [["one", "an\tother"], ["x", "y"]]}
+    assert pairs.post("/pair", json=body).json() == {"results": [{"value": 2.0}, {"value": 2.0}]}
+    assert pairs.post("/pair", json={"pairs": [["one"]]}).status_code == 400
+    translator = connect(FakeModel(abilities=frozenset({"translate"})))
+    assert translator.post("/translate", json={"texts": ["ab"]}).json() == {"results": ["AB"]}
+    several = connect(FakeModel(abilities=frozenset({"classify", "several"})))
+    assert several.post("/classify", json={"texts": ["a"]}).json() == {
+        "results": [{"labels": ["good"], "probabilities": {"good": 0.9, "bad": 0.2}}]
+    }
 
 
 def test_what_the_model_cannot_do_is_404_and_names_what_it_can(tagger: FakeModel, connect: Connect) -> None:

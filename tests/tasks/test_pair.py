@@ -90,6 +90,17 @@ def test_a_pair_has_the_same_answer_alone_and_among_others(reader: Reader, encod
     assert alone[0].value == pytest.approx(together[0].value, abs=1e-4)
 
 
+def test_no_rating_goes_beyond_what_training_has_seen(reader: Reader) -> None:
+    task, model, head, network = made(reader, ())
+    task.begin(model, head, task.rows(pairs(100, seed=1, scored=True), reader, length=64))
+    strange = [
+        PairExample(first="cat " * 50, second="zzz", where=""),
+        PairExample(first="x", second="x", where=""),
+    ]
+    answers = task.answers(network, model, head, task.rows(strange, reader, length=64), CPU)
+    assert all(0 <= one.value <= 4 for one in answers)
+
+
 def test_trees_say_what_the_library_that_fitted_them_says() -> None:
     from sklearn.ensemble import GradientBoostingRegressor
 

@@ -1,4 +1,4 @@
-"""``autolect evaluate``: the test split of a recipe, or a suite of files for a pretrained model."""
+"""``autolect evaluate``: the test split of a recipe, bundles on a file, a suite for a pretrained model."""
 
 from __future__ import annotations
 
@@ -13,23 +13,73 @@ from autolect.core.errors import UserError
 
 def evaluate(
     ctx: typer.Context,
-    what: Annotated[Path, typer.Argument(metavar="RECIPE|BUNDLE", help="A recipe; with --suite, a bundle.")],
+    what: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RECIPE|BUNDLE...", help="A recipe; with --suite a bundle, with --test several."
+        ),
+    ],
     assignments: options.Assignments = None,
     out: options.Out = None,
     suite: Annotated[
         Path | None,
         typer.Option("--suite", metavar="FILE", help="Ask a bundle what these files ask (TOML)."),
     ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option("--test", metavar="FILE", help="Let bundles answer a labelled file, and compare them."),
+    ] = None,
 ) -> None:
-    """Measure the result once on the test split, or ask a model a suite of questions."""
+    """Measure the result once on the test split, bundles on a labelled file, or what a model knows."""
+    if suite is not None and test is not None:
+        raise UserError("--suite and --test are both given", where="--suite", fix="keep one of them")
+    if test is not None:
+        if out:
+            raise UserError("--out belongs to a recipe", where="--test", fix="leave it out")
+        _compare(ctx, [options.bundle_folder(one) for one in what], test, assignments or [])
+        return
+    if len(what) > 1:
+        raise UserError("several are named", where=str(what[1]), fix="add --test FILE to compare bundles")
     if suite is None:
-        if what.is_dir():
-            raise UserError("is a folder", where=str(what), fix="name a recipe, or add --suite FILE")
-        run.walk(ctx, run.read(what, assignments), out=out, until="evaluation")
+        if what[0].is_dir():
+            fix = "name a recipe, or add --suite FILE or --test FILE"
+            raise UserError("is a folder", where=str(what[0]), fix=fix)
+        run.walk(ctx, run.read(what[0], assignments), out=out, until="evaluation")
         return
     if assignments or out:
         raise UserError("--set and --out belong to a recipe", where="--suite", fix="leave them out")
-    _ask(ctx, options.bundle_folder(what), suite)
+    _ask(ctx, options.bundle_folder(what[0]), suite)
+
+
+def _compare(ctx: typer.Context, folders: list[Path], test: Path, assignments: list[str]) -> None:
+    voice = options.voice_of(ctx)
+    from autolect.jobs import judge
+
+    with progress.opened(quiet=voice.quiet) as told:
+        found = judge.judge(folders, test, overrides=assignments, progress=told)
+    if voice.json:
+        for one in found:
+            show.write(show.plain_json(one.plain()))
+        return
+    rows = [
+        (
+            str(one.folder),
+            f"{one.figures['score']:.4f}",
+            f"{one.figures['low']:.4f} to {one.figures['high']:.4f}",
+            ""
+            if one.against is None
+            else f"{one.against.value:+.4f} ({one.against.low:+.4f} to {one.against.high:+.4f})",
+            "" if one.against is None else f"{one.against.p:.3f}",
+        )
+        for one in found
+    ]
+    columns = ("bundle", found[0].measure, "95 % interval", "against the first", "p")
+    show.write(show.table(rows, columns=columns))
+    for one in found[1:]:
+        assert one.against is not None
+        sure = one.against.low > 0 or one.against.high < 0
+        said = ("better" if one.against.value > 0 else "worse") if sure else "no difference shown"
+        show.write(f"{show.safe(str(one.folder))}: {said} on {one.examples:,} examples")
 
 
 def _ask(ctx: typer.Context, folder: Path, path: Path) -> None:

@@ -66,7 +66,7 @@ def convert(
 
 def _config(what: Path, valid: Path | None, test: Path | None, assignments: list[str] | None) -> Any:
     """The task's settings of a recipe, or for files by what they hold."""
-    from autolect.core import recipe, registry
+    from autolect.core import recipe
     from autolect.jobs import labels
 
     if what.suffix == ".toml":
@@ -77,16 +77,9 @@ def _config(what: Path, valid: Path | None, test: Path | None, assignments: list
     if not what.exists():
         raise UserError("no such file", where=str(what), fix="check the name")
     seen = labels.look(what)
-    given = dict(_assigned(one) for one in assignments or [])
-    kind = given.pop("kind", seen.kind if seen else "classify")
     named = {"train": what, "valid": valid, "test": test}
-    settings = {name: str(path) for name, path in named.items() if path} | given
-    return registry.load("tasks", kind).config(**settings)
-
-
-def _assigned(one: str) -> tuple[str, str]:
-    key, _, value = one.partition("=")
-    return key.removeprefix("task."), value
+    table = {name: str(path) for name, path in named.items() if path}
+    return recipe.task_from({"kind": seen.kind if seen else "classify", **table}, overrides=assignments or [])
 
 
 def _show(found: Findings) -> None:

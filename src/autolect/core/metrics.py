@@ -170,11 +170,78 @@ def bootstrap(
     N -> (R,) scores. `mean_score` serves accuracy over 0/1, `f1_score` rows of right, predicted, gold.
     Every call with the same seed draws the same examples, so that two systems can be compared.
     """
+    assert 0 < level < 1
+    tail = (1 - level) / 2
+    low, high = np.quantile(resampled(score, counts, seed=seed, resamples=resamples), [tail, 1 - tail])
+    return Interval(low=float(low), high=float(high))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What each example adds to a score (N, K), and how means of that (R, K) become scores (R,)."""
+
+    counts: NDArray[np.float64]
+    score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+    @property
+    def value(self) -> float:
+        """The score of all examples."""
+        return float(self.score(self.counts.mean(axis=0)[None])[0])
+
+    def interval(self, *, seed: int) -> Interval:
+        """Its 95 % interval, see `bootstrap`."""
+        return bootstrap(self.score, self.counts, seed=seed)
+
+    def facts(self, *, seed: int) -> dict[str, float]:
+        """Score and both ends of its interval."""
+        interval = self.interval(seed=seed)
+        return {"score": self.value, "low": interval.low, "high": interval.high}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How much better one system is than another on the same examples, with its 95 % interval.
+
+    p: how often resampled examples say the opposite, twice (two-sided).
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def difference(one: Tally, other: Tally, *, seed: int, resamples: int = 1000) -> Difference:
+    """One less the other under resampling of the examples, both with the same ones (Koehn 2004)."""
+    assert len(one.counts) == len(other.counts), "both answered the same examples"
+    width = one.counts.shape[1]
+
+    def less(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = one.score(sums[:, :width]) - other.score(sums[:, width:])
+        return found
+
+    drawn = resampled(
+        less, np.concatenate([one.counts, other.counts], axis=1), seed=seed, resamples=resamples
+    )
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    against = min(float((drawn <= 0).mean()), float((drawn >= 0).mean()))
+    return Difference(
+        value=one.value - other.value, low=float(low), high=float(high), p=min(1.0, 2 * against)
+    )
+
+
+def resampled(
+    score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    counts: ArrayLike,
+    *,
+    seed: int,
+    resamples: int,
+) -> NDArray[np.float64]:
+    """(resamples,) scores of examples drawn again and again, see `bootstrap`."""
     table = np.asarray(counts, dtype=np.float64)
     table = table[:, None] if table.ndim == 1 else table
     assert len(table) > 0
     assert resamples > 0
-    assert 0 < level < 1
     chance = np.random.default_rng(seed)
     at_a_time = max(1, _CELLS // len(table))
     scores: list[NDArray[np.float64]] = []
@@ -182,9 +249,7 @@ def bootstrap(
         drawn = chance.integers(len(table), size=(min(at_a_time, resamples - first), len(table)))
         sums = np.stack([column[drawn].mean(axis=1) for column in table.T], axis=1)
         scores.append(score(sums))
-    tail = (1 - level) / 2
-    low, high = np.quantile(np.concatenate(scores), [tail, 1 - tail])
-    return Interval(low=float(low), high=float(high))
+    return np.concatenate(scores)
 
 
 def t_interval(values: Sequence[float], *, level: float = 0.95) -> Mean:
@@ -209,6 +274,11 @@ def f1_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """(R, 3) right, predicted, gold -> (R,) micro F1. For `bootstrap`."""
     below = sums[:, 1] + sums[:, 2]
     return np.divide(2 * sums[:, 0], below, out=np.zeros(len(sums)), where=below > 0)
+
+
+def share_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, 2) right, all -> (R,) share that is right. For `bootstrap`."""
+    return np.divide(sums[:, 0], sums[:, 1], out=np.zeros(len(sums)), where=sums[:, 1] > 0)
 
 
 def spearman(a: ArrayLike, b: ArrayLike) -> float:
@@ -252,33 +322,24 @@ def correlation_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def translation(
-    gold: Sequence[str], predicted: Sequence[str], *, language: str, seed: int, resamples: int = 1000
-) -> dict[str, float]:
-    """BLEU (Papineni 2002) of a corpus with its interval, and chrF2 (Popovic 2015), 0 to 100, by sacrebleu.
+def translation(gold: Sequence[str], predicted: Sequence[str], *, language: str) -> Tally:
+    """BLEU (Papineni 2002), 0 to 100, of a corpus, its n-grams counted by sacrebleu (Post 2018).
 
     Chinese and Japanese are cut into characters, other languages as in WMT (13a).
     """
     from sacrebleu.metrics.bleu import BLEU
-    from sacrebleu.metrics.chrf import CHRF
 
     bleu = BLEU(tokenize={"zh": "zh", "ja": "char"}.get(language, "13a"))
     # Counts of each sentence: lengths, right n-grams and all of them; those of a corpus are their sums.
     counts = np.array([_counts_of(bleu.sentence_score(p, [g])) for p, g in zip(predicted, gold, strict=True)])
-    interval = bootstrap(bleu_score, counts, seed=seed, resamples=resamples)
-    return {
-        "score": float(bleu_score(counts.mean(axis=0)[None])[0]),
-        "low": interval.low,
-        "high": interval.high,
-        "chrf": float(CHRF().corpus_score(list(predicted), [list(gold)]).score),
-    }
+    return Tally(counts=counts, score=bleu_score)
 
 
-def chrf(gold: str, predicted: str) -> float:
-    """chrF2 of one text, 0 to 100."""
+def chrf(gold: Sequence[str], predicted: Sequence[str]) -> float:
+    """chrF2 (Popovic 2015) of a corpus, 0 to 100."""
     from sacrebleu.metrics.chrf import CHRF
 
-    return float(CHRF().sentence_score(predicted, [gold]).score)
+    return float(CHRF().corpus_score(list(predicted), [list(gold)]).score)
 
 
 def bleu_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -318,6 +379,16 @@ def of_label(label: str, *, right: int, found: int, gold: int) -> PerLabel:
         f1=2 * right / (found + gold) if found + gold else 0.0,
         support=gold,
     )
+
+
+def reliability(confidence: ArrayLike, right: ArrayLike, *, num_bins: int = 10) -> list[list[float]]:
+    """Of each bin of confidence that holds any: mean confidence, share that is right, and how many."""
+    sure, hits = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    bins = np.clip(np.ceil(sure * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
+    return [
+        [float(sure[bins == one].mean()), float(hits[bins == one].mean()), float((bins == one).sum())]
+        for one in np.unique(bins)
+    ]
 
 
 def _counted(label: str, counts: Sequence[int]) -> PerLabel:

@@ -281,6 +281,13 @@ def from_table(table: Table) -> Recipe:
         raise config.complaint(error, where="", section=Recipe) from None
 
 
+def task_from(table: Table, *, overrides: Sequence[str] = ()) -> Any:
+    """The settings of a task alone; overrides are ``--set task.KEY=VALUE``. UserError names the key."""
+    layers = [{"corpus": {"files": ["-"]}, "task": table}]
+    layers += [_anchored(config.parse_assignment(text), Path.cwd()) for text in overrides]
+    return from_table(config.merge(layers)).task
+
+
 def changed(base: Recipe, *layers: Table) -> Recipe:
     """A recipe with tables laid over it."""
     return from_table(config.merge([to_table(base), *layers], rivals=BUDGETS))

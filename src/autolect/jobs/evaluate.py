@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autolect.core import bundle, files, metrics, registry
 from autolect.core.device import choose, set_threads
 from autolect.core.results import Label, Labels, Rating
@@ -15,6 +17,7 @@ from autolect.jobs.stages import Run, section
 
 FILE = "evaluation.json"
 MOST_MISTAKES = 20
+THIRDS = ("shortest", "middle", "longest")
 
 
 def evaluate(run: Run, model: Path, data: Data, *, beside: bool = True) -> Path:
@@ -65,6 +68,8 @@ class _Evaluation:
             "conflicts": self.data.num_conflicts,
             "model": figures,
             "baselines": [self._baseline(name) for name in self.task.BASELINES if beside],
+            "calibration": _calibration(answers, self.gold),
+            "slices": self._slices(predicted),
             "mistakes": self._mistakes(answers, predicted),
             "mistakes_by": "off by" if isinstance(answers[0], Rating | str) else "confidence",
         }
@@ -85,6 +90,18 @@ class _Evaluation:
         kept = {key: figures[key] for key in ("score", "low", "high")}
         return {"title": baseline.title, **kept, "seconds": round(time.monotonic() - started, 2)}
 
+    def _slices(self, predicted: list[Any]) -> list[dict[str, Any]]:
+        """The score of the shortest, the middle and the longest third of the texts."""
+        lengths = np.array([len(example.text) for example in self.examples])
+        found = []
+        for name, part in zip(THIRDS, np.array_split(np.argsort(lengths, kind="stable"), 3), strict=True):
+            if len(part):
+                tally = self.task.tally([self.gold[at] for at in part], [predicted[at] for at in part])
+                sizes = f"{lengths[part].min():,} to {lengths[part].max():,} characters"
+                facts = tally.facts(seed=self.run.recipe.seed)
+                found.append({"slice": f"{name} third, {sizes}", "examples": len(part), **facts})
+        return found
+
     def _mistakes(self, answers: list[Any], predicted: list[Any]) -> list[dict[str, Any]]:
         """Wrong answers, the most confident first."""
         wrong = [
@@ -100,10 +117,34 @@ class _Evaluation:
         return sorted(wrong, key=lambda one: -one["confidence"])[:MOST_MISTAKES]
 
 
+def _calibration(answers: list[Any], gold: list[Any]) -> dict[str, Any] | None:
+    """How often answers are right beside how sure they are (Guo 2017); None where no answer says how sure."""
+    sure: list[float] = []
+    right: list[bool] = []
+    for answer, wanted in zip(answers, gold, strict=True):
+        if isinstance(answer, Label):
+            sure.append(answer.probability)
+            right.append(answer.label == wanted)
+        elif isinstance(answer, Labels):
+            for name, share in answer.probabilities.items():
+                sure.append(max(share, 1 - share))
+                right.append((share >= 0.5) == (name in wanted))
+        elif hasattr(answer, "tags"):
+            sure += answer.probabilities
+            right += [one == other for one, other in zip(answer.tags, wanted, strict=True)]
+    if not sure:
+        return None
+    return {
+        "ece": metrics.expected_calibration_error(sure, right),
+        "bins": metrics.reliability(sure, right),
+        "answers": len(sure),
+    }
+
+
 def _confidence(answer: Any, gold: Any) -> float:
     """How sure a wrong answer was; of a number, how far off it is."""
     if isinstance(answer, str):
-        return 1 - metrics.chrf(gold, answer) / 100
+        return 1 - metrics.chrf([gold], [answer]) / 100
     if isinstance(answer, Rating):
         return abs(answer.value - float(gold))
     if isinstance(answer, Label):

@@ -229,7 +229,7 @@ def _test(facts: dict[str, Any]) -> Chapter | None:
                     f"{shared['shared']} texts of {shared['later']} stand in {shared['earlier']} too.", "warn"
                 )
             )
-    blocks += [*_details(model), *_mistakes(evaluation)]
+    blocks += [*_details(model), *_sureness(evaluation), *_mistakes(evaluation)]
     counts = evaluation["examples"]
     lead = (
         f"{counts['test']} examples, opened once, after all choices were made on {counts['valid']}"
@@ -262,6 +262,31 @@ def _details(model: dict[str, Any]) -> list[Block]:
             (r[0], f"{r[1]:.3f}", f"{r[2]:.3f}", f"{r[3]:.3f}", str(r[4])) for r in model["per_label"]
         )
         blocks.append(Table(("label", "precision", "recall", "F1", "examples"), rows))
+    return blocks
+
+
+def _sureness(evaluation: dict[str, Any]) -> list[Block]:
+    """Whether answers are as often right as they are sure, and how the score depends on length."""
+    blocks: list[Block] = []
+    if sure := evaluation["calibration"]:
+        blocks.append(
+            Figure(
+                plots.points([(one, other) for one, other, _ in sure["bins"]], x="how sure", y="share right"),
+                f"Expected calibration error {sure['ece']:.3f} over {sure['answers']:,} answers; below the"
+                " line the model is too sure.",
+                "How often answers are right, by how sure they are",
+            )
+        )
+    rows = tuple(
+        (
+            one["slice"],
+            f"{one['examples']:,}",
+            f"{one['score']:.3f}",
+            f"{one['low']:.3f} to {one['high']:.3f}",
+        )
+        for one in evaluation["slices"]
+    )
+    blocks.append(Table(("texts", "examples", evaluation["measure"], "95 % interval"), rows))
     return blocks
 
 

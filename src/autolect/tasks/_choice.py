@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from autolect.core import metrics
 from autolect.core.goal import Score
+from autolect.core.metrics import Tally
 from autolect.core.results import Label, Labels
 from autolect.text.labelled import TextExample
 from autolect.text.pairs import PairExample
@@ -39,6 +40,9 @@ class Choice(Protocol):
 
     def score(self, examples: Sequence[TextExample], answers: Sequence[Any]) -> Score:
         """What decides on valid, and the loss, which breaks ties."""
+
+    def tally(self, gold: Sequence[Any], predicted: Sequence[Any]) -> Tally:
+        """What each text adds to the score."""
 
     def measure(
         self, gold: Sequence[Any], predicted: Sequence[Any], labels: tuple[str, ...], *, seed: int
@@ -90,19 +94,19 @@ class One:
         accuracy = float(np.mean(right))
         return Score(value=accuracy - loss / 1000, figures={"accuracy": accuracy, "loss": loss})
 
+    def tally(self, gold: Sequence[str], predicted: Sequence[str]) -> Tally:
+        """Right or not."""
+        right = np.array([g == p for g, p in zip(gold, predicted, strict=True)], dtype=float)
+        return Tally(counts=right[:, None], score=metrics.mean_score)
+
     def measure(
         self, gold: Sequence[str], predicted: Sequence[str], labels: tuple[str, ...], *, seed: int
     ) -> dict[str, Any]:
         """Accuracy, macro F1, Matthews' correlation, and the confusion matrix."""
         labels = tuple(sorted({*labels, *gold, *predicted}))
         number = {label: place for place, label in enumerate(labels)}
-        right = np.array([g == p for g, p in zip(gold, predicted, strict=True)], dtype=float)
         matrix = metrics.confusion([number[g] for g in gold], [number[p] for p in predicted], len(labels))
-        interval = metrics.bootstrap(metrics.mean_score, right, seed=seed)
-        return {
-            "score": float(right.mean()),
-            "low": interval.low,
-            "high": interval.high,
+        return self.tally(gold, predicted).facts(seed=seed) | {
             "macro_f1": metrics.macro_f1(matrix),
             "mcc": metrics.matthews(matrix),
             "per_label": [
@@ -157,6 +161,10 @@ class Several:
         loss = float(np.mean(losses))
         return Score(value=f1 - loss / 1000, figures={"f1": f1, "loss": loss})
 
+    def tally(self, gold: Sequence[tuple[str, ...]], predicted: Sequence[tuple[str, ...]]) -> Tally:
+        """Labels that are right, predicted, and in the gold data."""
+        return Tally(counts=metrics.set_counts(gold, predicted).astype(float), score=metrics.f1_score)
+
     def measure(
         self,
         gold: Sequence[tuple[str, ...]],
@@ -167,8 +175,6 @@ class Several:
     ) -> dict[str, Any]:
         """Micro F1, macro F1, and the share of texts with exactly the right labels."""
         labels = tuple(sorted({*labels, *(name for names in gold for name in names)}))
-        counts = metrics.set_counts(gold, predicted).astype(float)
-        interval = metrics.bootstrap(metrics.f1_score, counts, seed=seed)
         pairs = list(zip(gold, predicted, strict=True))
         rows = [
             metrics.of_label(
@@ -180,10 +186,7 @@ class Several:
             for label in labels
         ]
         occurring = [row.f1 for row in rows if row.support]
-        return {
-            "score": metrics.set_f1(gold, predicted),
-            "low": interval.low,
-            "high": interval.high,
+        return self.tally(gold, predicted).facts(seed=seed) | {
             "macro_f1": float(np.mean(occurring)) if occurring else 0.0,
             "exact": float(np.mean([set(g) == set(p) for g, p in pairs])),
             "per_label": [[row.label, row.precision, row.recall, row.f1, row.support] for row in rows],

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
+from autolect.core.metrics import Tally
 from autolect.core.results import Label, Labels
 from autolect.nn.heads import TextHead, Wide, wide_buckets
 from autolect.nn.losses import tensors
@@ -260,6 +261,10 @@ class Classify:
     def measure(self, gold: Sequence[Any], predicted: Sequence[Any], *, seed: int) -> dict[str, Any]:
         """The score with its interval, and one row a label."""
         return self.choice.measure(gold, predicted, self.labels, seed=seed)
+
+    def tally(self, gold: Sequence[Any], predicted: Sequence[Any]) -> Tally:
+        """What each text adds to the score."""
+        return self.choice.tally(gold, predicted)
 
     def _over(
         self, rows: Rows, network: nn.Module, device: Device, answer: Callable[[Tensors], Sequence[Any]]

@@ -20,6 +20,7 @@ from autolect.core import metrics
 from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
+from autolect.core.metrics import Tally
 from autolect.core.results import Label, Rating
 from autolect.nn.heads import PairHead, TextHead, Trees
 from autolect.nn.losses import tensors
@@ -112,18 +113,20 @@ class Head(nn.Module):
         self.weights: Tensor
         self.line: Tensor
         self.rarity: Tensor
+        self.range: Tensor
         parts = 1
         if config.features == "shared":
             parts = 2
             self.trees = Trees(num_outputs, num_trees=_trees.NUM_TREES, depth=_trees.DEPTH)
             self.register_buffer("line", torch.zeros(NUM_FEATURES + 1, num_outputs))
+            self.register_buffer("range", torch.zeros(2, NUM_FEATURES))
             vocabulary = architecture.vocab_size
             self.register_buffer("directions", torch.zeros(vocabulary, width, dtype=torch.float16))
             self.register_buffer("weights", torch.ones(vocabulary))
             self.register_buffer("rarity", torch.ones(pair_features.BUCKETS))
         mode = "score" if num_outputs == 1 else "label"
         self.register_buffer("balance", torch.tensor(BALANCE[mode][:parts]) if parts == 2 else torch.ones(1))
-        self.register_buffer("scale", torch.tensor([0.0, 1.0]))
+        self.register_buffer("scale", torch.tensor([0.0, 1.0, 0.0, 1.0]))
 
 
 class Pair:
@@ -186,8 +189,9 @@ class Pair:
         """Fit the trees of a new head to the train rows; training then leaves them alone."""
         assert isinstance(head, Head)
         if not self.labels:
-            mean, spread = float(rows.targets.mean()), float(rows.targets.std()) or 1.0
-            head.scale.copy_(torch.tensor([mean, spread]))
+            values = rows.targets
+            known = [values.mean(), values.std() or 1.0, values.min(), values.max()]
+            head.scale.copy_(torch.tensor(known))
         if head.trees is None:
             return
         table = model.rows().detach().float()
@@ -199,6 +203,7 @@ class Pair:
         features, targets = self._features(head, rows), self._scaled(head, rows)
         head.trees.fill(_trees.fit(features, targets, seed=0))
         head.line.copy_(torch.from_numpy(_line(features, targets)))
+        head.range.copy_(torch.from_numpy(np.stack([features.min(axis=0), features.max(axis=0)])))
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
         """Choose how much each part of the head counts, by the likelihood of these rows."""
@@ -287,8 +292,8 @@ class Pair:
         mixed = np.einsum("p,npl->nl", head.balance.cpu().double().numpy(), scores)
         if self.labels:
             return [self.choice.answer(row, self.labels) for row in mixed.tolist()]
-        mean, spread = head.scale.tolist()
-        return [Rating(value=mean + spread * value) for value in mixed[:, 0].tolist()]
+        mean, spread, low, high = head.scale.tolist()
+        return [Rating(value=float(np.clip(mean + spread * value, low, high))) for value in mixed[:, 0]]
 
     def judge(
         self,
@@ -322,18 +327,17 @@ class Pair:
         """The score with its interval; one row a label, or Pearson's correlation too."""
         if self.labels:
             return self.choice.measure(gold, predicted, self.labels, seed=seed)
-        interval = metrics.bootstrap(
-            metrics.correlation_score,
-            metrics.products(metrics.ranks(gold), metrics.ranks(predicted)),
-            seed=seed,
-        )
-        return {
-            "score": metrics.spearman(gold, predicted),
-            "low": interval.low,
-            "high": interval.high,
+        return self.tally(gold, predicted).facts(seed=seed) | {
             "pearson": metrics.pearson(gold, predicted),
             "points": [[float(g), float(p)] for g, p in zip(gold, predicted, strict=True)],
         }
+
+    def tally(self, gold: Sequence[Any], predicted: Sequence[Any]) -> Tally:
+        """What each pair adds to the score; ranks are those among all."""
+        if self.labels:
+            return self.choice.tally(gold, predicted)
+        products = metrics.products(metrics.ranks(gold), metrics.ranks(predicted))
+        return Tally(counts=products, score=metrics.correlation_score)
 
     def _scores(
         self, network: nn.Module, model: Model, head: Head, rows: Rows, device: Device
@@ -351,6 +355,8 @@ class Pair:
         parts = [torch.stack(found).double()]
         if head.trees is not None:
             shared = torch.from_numpy(self._features(head, rows)).to(head.balance.device)
+            # A line goes on for ever; beyond what training has seen nothing is known.
+            shared = shared.clamp(head.range[0], head.range[1])
             said = [
                 (head.trees(some) + some @ head.line[1:] + head.line[0]) / 2
                 for some in torch.split(shared, AT_ONCE)
@@ -377,7 +383,7 @@ class Pair:
         """The targets as the network and the trees see them."""
         if self.labels:
             return rows.targets
-        mean, spread = head.scale.tolist()
+        mean, spread, *_ = head.scale.tolist()
         found: NDArray[np.float64] = (rows.targets - mean) / spread
         return found
 

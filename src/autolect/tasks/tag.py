@@ -20,6 +20,7 @@ from autolect.core import metrics
 from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
+from autolect.core.metrics import Tally
 from autolect.core.results import Span
 from autolect.nn.crf import Crf, iob2_rules
 from autolect.nn.heads import UnitHead, Wide, wide_buckets
@@ -276,26 +277,25 @@ class Tag:
         """Entity F1 with its interval and one row a type; accuracy where tags are no entities."""
         accuracy = _token_accuracy(gold, predicted)
         if self.entities:
-            score = metrics.entity_f1(gold, predicted)
-            counts = metrics.entity_counts(gold, predicted).astype(float)
-            interval = metrics.bootstrap(metrics.f1_score, counts, seed=seed)
-            rows = score.per_label
-            value = score.f1
+            rows = metrics.entity_f1(gold, predicted).per_label
         else:
             labels = tuple(sorted({*self.labels, *(t for tags in gold for t in tags)}))
             number = {label: place for place, label in enumerate(labels)}
             flat = [[number.get(t, 0) for tags in side for t in tags] for side in (gold, predicted)]
-            right = np.array([a == b for a, b in zip(*flat, strict=True)], dtype=float)
-            interval = metrics.bootstrap(metrics.mean_score, right, seed=seed)
             rows = metrics.per_label(metrics.confusion(flat[0], flat[1], len(labels)), labels)
-            value = accuracy
-        return {
-            "score": value,
-            "low": interval.low,
-            "high": interval.high,
+        return self.tally(gold, predicted).facts(seed=seed) | {
             "token_accuracy": accuracy,
             "per_label": [[r.label, r.precision, r.recall, r.f1, r.support] for r in rows],
         }
+
+    def tally(self, gold: Sequence[tuple[str, ...]], predicted: Sequence[tuple[str, ...]]) -> Tally:
+        """Entities of each example that are right, predicted and in the gold data, or its right tokens."""
+        if self.entities:
+            counts = metrics.entity_counts(gold, predicted).astype(float)
+            return Tally(counts=counts, score=metrics.f1_score)
+        pairs = zip(gold, predicted, strict=True)
+        right = [[sum(a == b for a, b in zip(g, p, strict=True)), len(g)] for g, p in pairs]
+        return Tally(counts=np.array(right, dtype=float), score=metrics.share_score)
 
     def _parts(self, model: Model, head: TagHead, batch: Tensors) -> list[Tensor]:
         """Scores (B,U,L) of the network, and of the sparse features if the head has them."""

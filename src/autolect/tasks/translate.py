@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from autolect.core import metrics, registry
 from autolect.core.device import Device
 from autolect.core.goal import Loss, Score, Tensors
+from autolect.core.metrics import Tally
 from autolect.nn.losses import NO_TARGET, tensors, token_loss
 from autolect.nn.model import Architecture, Model
 from autolect.nn.writing import Pen, search
@@ -250,9 +251,12 @@ class Translate:
         return example.second
 
     def measure(self, gold: Sequence[str], predicted: Sequence[str], *, seed: int) -> dict[str, Any]:
-        """BLEU with its interval, and chrF, both 0 to 100, by sacrebleu (Post 2018)."""
-        language = guess(list(gold[:GUESSED_FROM]))
-        return metrics.translation(gold, predicted, language=language, seed=seed)
+        """BLEU with its interval, and chrF, both 0 to 100."""
+        return self.tally(gold, predicted).facts(seed=seed) | {"chrf": metrics.chrf(gold, predicted)}
+
+    def tally(self, gold: Sequence[str], predicted: Sequence[str]) -> Tally:
+        """What each translation adds to BLEU."""
+        return metrics.translation(gold, predicted, language=guess(list(gold[:GUESSED_FROM])))
 
     def _states(self, model: Model, head: nn.Module, batch: Tensors) -> Tensor:
         """(B,T,D) what the decoder says of the next token."""

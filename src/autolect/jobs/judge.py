@@ -1,0 +1,87 @@
+"""bundles, one labelled file -> their scores on it, and how they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autolect.core import bundle, recipe, registry
+from autolect.core.device import choose, set_threads
+from autolect.core.errors import UserError
+from autolect.core.metrics import Difference, Tally, difference
+from autolect.core.progress import Progress
+from autolect.jobs.loading import load_network, reader_of
+
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One bundle's score on a file, and how much better it is than the first bundle there."""
+
+    folder: Path
+    name: str
+    measure: str
+    examples: int
+    figures: dict[str, Any]
+    against: Difference | None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        found = {
+            "bundle": str(self.folder),
+            "name": self.name,
+            "measure": self.measure,
+            "examples": self.examples,
+            **{key: self.figures[key] for key in ("score", "low", "high")},
+        }
+        if self.against is None:
+            return found
+        one = self.against
+        return found | {"difference": {"value": one.value, "low": one.low, "high": one.high, "p": one.p}}
+
+
+def judge(
+    folders: Sequence[Path], path: Path, *, overrides: Sequence[str], progress: Progress
+) -> list[Judged]:
+    """Let every bundle answer the examples of a file; overrides: ``task.KEY=VALUE``, how it is read.
+
+    UserError where a bundle has no task, or another one than the first.
+    """
+    set_threads()
+    found: list[Judged] = []
+    first: Tally | None = None
+    for folder in folders:
+        info = bundle.open_bundle(folder)
+        if info.task is None:
+            raise UserError(
+                "is not fine-tuned", where=str(folder), fix="name the bundle of `autolect finetune`"
+            )
+        network, task = load_network(folder, info)
+        settings = recipe.task_from({**info.task.settings, "train": str(path)}, overrides=overrides)
+        read = registry.load("tasks", info.task.kind).build.read(path, settings)
+        device = choose("float32")
+        network.to(device.place)
+        progress.say(f"{info.name}: {len(read.examples):,} examples")
+        rows = task.rows(read.examples, reader_of(folder, info), length=info.length)
+        answers = task.answers(network, network.model, network.head, rows, device)
+        gold = [task.gold(example) for example in read.examples]
+        predicted = [task.raw(answer) for answer in answers]
+        tally = task.tally(gold, predicted)
+        if found and task.measured != found[0].measure:
+            what = f"is measured by {task.measured}, and {folders[0]} by {found[0].measure}"
+            raise UserError(what, where=str(folder), fix="compare bundles of one task")
+        found.append(
+            Judged(
+                folder=folder,
+                name=info.name,
+                measure=task.measured,
+                examples=len(gold),
+                figures=task.measure(gold, predicted, seed=SEED),
+                against=difference(tally, first, seed=SEED) if first is not None else None,
+            )
+        )
+        first = first or tally
+    return found

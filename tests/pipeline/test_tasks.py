@@ -1,0 +1,149 @@
+"""From files to a model in use: pairs, translation, several labels, and bundles compared."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from autolect.cli.main import main
+from autolect.core import files
+from autolect.core.progress import Silent
+from autolect.core.results import Labels, Rating
+from autolect.jobs.judge import judge
+from autolect.jobs.run import Summary
+from autolect.jobs.use import load
+
+from .conftest import SUBJECTS, VERBS, walk, write_corpus
+
+FRENCH = {"the cat": "le chat", "a dog": "un chien", "my old friend": "mon vieil ami"}
+VERBES = {"sees": "voit", "likes": "aime", "hears": "entend"}
+
+
+def sentence(draw: random.Random) -> list[str]:
+    return [draw.choice(SUBJECTS), draw.choice(VERBS), draw.choice(SUBJECTS)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("text"))
+
+
+def write_pairs(folder: Path) -> Path:
+    """Sentences of three parts of which some are shared; how many is the score."""
+    draw, rows = random.Random(3), ["sentence1\tsentence2\tscore"]
+    for number in range(160):
+        one, other = sentence(draw), sentence(draw)
+        shared = draw.sample(range(3), draw.randrange(4))
+        other = [one[at] if at in shared else other[at] for at in range(3)]
+        alike = sum(a == b for a, b in zip(one, other, strict=True))
+        rows.append(f"{' '.join(one)} {number}\t{' '.join(other)} {number}\t{alike + 0.5}")
+    path = folder / "pairs.tsv"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
+def test_pairs_with_scores_are_learned_and_rated(tmp_path: Path, corpus: Path) -> None:
+    pairs = write_pairs(tmp_path)
+    summary = walk(tmp_path, f"corpus.files=['{corpus}']", "task.kind=pair", f"task.train={pairs}")
+    evaluation = files.read_json(summary.folder / "evaluation" / "evaluation.json")
+    assert evaluation["measure"] == "Spearman"
+    assert evaluation["model"]["score"] > 0.5
+    assert [one["title"] for one in evaluation["baselines"]] == [
+        "TF-IDF cosine",
+        "shared words and characters",
+    ]
+    assert len(evaluation["slices"]) == 3
+    page = (summary.folder / "report.html").read_text(encoding="utf-8")
+    assert "Pearson" in page
+    lect = load(summary.folder / "finetuned")
+    same, other = lect.predict(
+        [("the cat sees a dog", "the cat sees a dog"), ("the cat sees a dog", "her brother")]
+    )
+    assert isinstance(same, Rating)
+    assert isinstance(other, Rating)
+    assert same.value > other.value
+    (parted,) = lect.predict(["the cat sees a dog\ther brother"])
+    assert isinstance(parted, Rating)
+    assert parted.value == pytest.approx(other.value, abs=1e-4)
+
+
+def test_translations_are_written_and_measured(
+    tmp_path: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        f"{a} {verb} {b}\t{FRENCH[a]} {VERBES[verb]} {FRENCH[b]}"
+        for a in FRENCH
+        for verb in VERBES
+        for b in FRENCH
+    ]
+    (tmp_path / "pairs.tsv").write_text("\n".join(rows), encoding="utf-8")
+    (tmp_path / "both.txt").write_text("\n".join(rows).replace("\t", "\n"), encoding="utf-8")
+    summary = walk(
+        tmp_path,
+        f"corpus.files=['{corpus}','{tmp_path / 'both.txt'}']",
+        "task.kind=translate",
+        f"task.train={tmp_path / 'pairs.tsv'}",
+        "task.layers=1",
+        "task.allow_overlap=true",
+        "finetune.epochs=40",
+    )
+    evaluation = files.read_json(summary.folder / "evaluation" / "evaluation.json")
+    assert evaluation["measure"] == "BLEU"
+    assert evaluation["model"]["score"] > evaluation["baselines"][0]["score"] - 50
+    assert evaluation["calibration"] is None
+    with pytest.raises(SystemExit):
+        main(["--json", "predict", str(summary.folder / "finetuned"), "the cat sees a dog"])
+    assert "chat" in json.loads(capsys.readouterr().out)["translation"]
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Summary:
+    folder = tmp_path_factory.mktemp("several")
+    draw, lines = random.Random(4), []
+    for number in range(160):
+        labels = [name for name in ("sun", "moon", "rain") if draw.random() < 0.4]
+        text = f"{' '.join(sentence(draw))} {' '.join(labels)} {number}"
+        lines.append(json.dumps({"text": text, "label": [name.upper() for name in labels]}))
+    (folder / "labels.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return walk(
+        folder,
+        f"corpus.files=['{corpus}']",
+        f"task.train={folder / 'labels.jsonl'}",
+        "task.several=true",
+        "task.allow_overlap=true",
+    )
+
+
+def test_a_text_may_have_several_labels_or_none(several: Summary) -> None:
+    evaluation = files.read_json(several.folder / "evaluation" / "evaluation.json")
+    assert evaluation["measure"] == "micro F1"
+    assert evaluation["model"]["score"] > 0.9
+    assert evaluation["calibration"]["ece"] < 0.5
+    both, none = load(several.folder / "finetuned").predict(
+        ["the cat sees a dog sun rain 3", "a dog likes my old friend 3"]
+    )
+    assert isinstance(both, Labels)
+    assert isinstance(none, Labels)
+    assert set(both.labels) == {"SUN", "RAIN"}
+    assert none.labels == ()
+
+
+def test_bundles_are_compared_on_a_file_that_none_has_seen(
+    several: Summary, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = tmp_path / "new.jsonl"
+    rows = [{"text": "the cat hears rain", "label": ["RAIN"]}, {"text": "her brother", "label": []}]
+    test.write_text("\n".join(json.dumps(row) for row in rows * 10), encoding="utf-8")
+    bundle = several.folder / "finetuned"
+    first, second = judge([bundle, bundle], test, overrides=[], progress=Silent())
+    assert first.against is None
+    assert second.against is not None
+    assert second.against.value == 0
+    assert second.against.p == 1
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", str(bundle), str(bundle), "--test", str(test)])
+    assert caught.value.code == 0
+    assert "no difference shown on 20 examples" in capsys.readouterr().out
