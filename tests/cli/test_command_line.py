@@ -217,10 +217,10 @@ def test_spans_are_marked_in_the_text_and_nothing_else_changes() -> None:
 
 def test_lines_that_are_not_utf8_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfgood\n\n caf\xe9 \n")
-    lines = texts._lines(tmp_path / "a.txt")
-    assert next(lines) == "good"
     with pytest.raises(UserError, match=r"a\.txt:3: byte 5 of the line is not UTF-8"):
-        next(lines)
+        list(options.batches(None, tmp_path / "a.txt"))
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfgood\n\nnews\n")
+    assert [line for some in options.batches(None, tmp_path / "a.txt") for line in some] == ["good", "news"]
 
 
 def test_keys_come_from_the_environment_and_the_file(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from autolect.cli import (
     compare,
     doctor,
     evaluate,
+    finding,
     init,
     labels,
     neighbours,
@@ -48,7 +49,7 @@ _VERBS: dict[str, tuple[tuple[str, Callable[..., None] | Verbs], ...]] = {
         ("vectors", run.vectors),
         ("pretrain", run.pretrain),
         ("finetune", run.finetune),
-        ("search", run.search),
+        ("search", finding.search),
         ("evaluate", evaluate.evaluate),
         ("compare", compare.compare),
     ),
@@ -63,6 +64,11 @@ _VERBS: dict[str, tuple[tuple[str, Callable[..., None] | Verbs], ...]] = {
         ("predict", texts.predict),
         ("neighbours", neighbours.neighbours),
         ("serve", serve.serve),
+    ),
+    "Many texts": (
+        ("index", finding.index),
+        ("recommend", finding.recommend),
+        ("cluster", finding.cluster),
     ),
     "Care": (("labels", _LABELS), ("verify", verify.verify), ("doctor", doctor.doctor)),
 }

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from autolect.cli import show
 from autolect.core.errors import UserError
+
+BATCH = 32
+"""Texts that are answered together; more would only make the first answer late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +66,36 @@ def bundle_folder(folder: Path) -> Path:
     raise UserError(
         "holds no model yet", where=str(folder), fix="`autolect run RECIPE` makes one, or name another folder"
     )
+
+
+def batches(texts: list[str] | None, file: Path | None) -> Iterator[list[str]]:
+    """What was asked, some texts at a time: arguments, or lines of a file or of standard input."""
+    if texts and file:
+        raise UserError("texts and --file are both given", where="--file", fix="keep one of them")
+    if file is not None and not file.is_file():
+        raise UserError("no such file", where=str(file), fix="check the name")
+    return _batches(texts or _lines(file))
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    # A person who types gets an answer after every line.
+    size = 1 if sys.stdin.isatty() else BATCH
+    source = iter(texts)
+    while batch := list(itertools.islice(source, size)):
+        yield batch
+
+
+def _lines(file: Path | None) -> Iterator[str]:
+    """Lines of a file or of standard input that are not blank; UserError with the line that is not UTF-8."""
+    if file is None and sys.stdin.isatty():
+        show.tell("one text a line, Ctrl-D ends")
+    with sys.stdin.buffer if file is None else file.open("rb") as stream:
+        for number, raw in enumerate(stream, start=1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                where = f"{'standard input' if file is None else file}:{number}"
+                what = f"byte {error.start + 1} of the line is not UTF-8"
+                raise UserError(what, where=where, fix="convert it to UTF-8") from None
+            if line.strip():
+                yield line

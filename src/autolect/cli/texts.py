@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from autolect.core.results import Gap, Prediction, Span
     from autolect.jobs.use import Lect
 
-BATCH = 32
-"""Texts that are answered together; more would only make the first answer late."""
 _SHOWN_NUMBERS = 8
 
 
@@ -186,10 +182,7 @@ def _answer(
 ) -> None:
     voice = options.voice_of(ctx)
     folder = options.bundle_folder(bundle)
-    if text and file:
-        raise UserError("texts and --file are both given", where="--file", fix="keep one of them")
-    if file is not None and not file.is_file():
-        raise UserError("no such file", where=str(file), fix="check the name")
+    batches = options.batches(text, file)
     from autolect.jobs.use import load
 
     lect = load(folder)
@@ -198,34 +191,10 @@ def _answer(
     if ability not in can:
         known = ", ".join(sorted(can))
         raise UserError(f"this model cannot {ability}", where=str(folder), fix=f"it can {known}")
-    for texts in _batches(text or _lines(file)):
+    for texts in batches:
         for one in ask(lect, texts):
             for line in [show.plain_json(one.facts)] if voice.json else one.lines:
                 show.write(line)
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    # A person who types gets an answer after every line.
-    size = 1 if sys.stdin.isatty() else BATCH
-    source = iter(texts)
-    while batch := list(itertools.islice(source, size)):
-        yield batch
-
-
-def _lines(file: Path | None) -> Iterator[str]:
-    """Lines of a file or of standard input that are not blank; UserError with the line that is not UTF-8."""
-    if file is None and sys.stdin.isatty():
-        show.tell("one text a line, Ctrl-D ends")
-    with sys.stdin.buffer if file is None else file.open("rb") as stream:
-        for number, raw in enumerate(stream, start=1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                where = f"{'standard input' if file is None else file}:{number}"
-                what = f"byte {error.start + 1} of the line is not UTF-8"
-                raise UserError(what, where=where, fix="convert it to UTF-8") from None
-            if line.strip():
-                yield line
 
 
 def _filled(text: str, gaps: Sequence[Gap]) -> Shown:

@@ -28,6 +28,8 @@ Curve = tuple[Sequence[float], Sequence[float]]
 
 MOST_LABELS = 20
 """Labels that a confusion matrix can show legibly."""
+MOST_NAMED = 12
+"""Groups that a map names."""
 _MOST_POINTS = 800
 _ROW = 27.0
 
@@ -218,6 +220,37 @@ def points(pairs: Sequence[tuple[float, float]], *, x: str, y: str) -> str:
         axes.margins(x=0.03, y=0.05)
         quiet(axes)
         name(sheet, x=x, y=y)
+        return sheet.svg()
+
+
+def landscape(places: Sequence[Sequence[float]], groups: Sequence[int], names: Mapping[int, str]) -> str:
+    """A dot for each (x, y) in the colour of its group; the largest groups are named at their middles.
+
+    Groups below 0 belong to none and are grey.
+    """
+    if not places:
+        return _nothing()
+    with drawing(height=520) as sheet:
+        axes = sheet.axes(left=8, top=8, right=8, bottom=8)
+        for group in sorted(set(groups)):
+            some = [place for place, one in zip(places, groups, strict=True) if one == group]
+            color = FAINT if group < 0 else SERIES[group % len(SERIES)]
+            axes.plot(
+                *zip(*some, strict=True), "o", color=color, markersize=2.6, markeredgewidth=0, alpha=0.7
+            )
+        for group in sorted(set(groups) & set(names))[:MOST_NAMED]:
+            some = [place for place, one in zip(places, groups, strict=True) if one == group]
+            x, y = (sorted(axis)[len(axis) // 2] for axis in zip(*some, strict=True))
+            axes.annotate(
+                sheet.token(names[group], most=28),
+                (x, y),
+                ha="center",
+                fontsize=SMALL,
+                color=INK,
+                fontweight="bold",
+            )
+        axes.set_xticks([])
+        axes.set_yticks([])
         return sheet.svg()
 
 
