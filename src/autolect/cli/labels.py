@@ -1,4 +1,4 @@
-"""``autolect labels check`` and ``labels convert``: labelled files, before anything learns from them."""
+"""``autolect labels check``, ``labels convert`` and ``suggest``: labelled files, and what to label next."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autolect.cli import options, show
+from autolect.cli import options, progress, show
 from autolect.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _BARS = 24
 """Width of the longest bar."""
+_FIRST, _CHARACTERS = 10, 100
+"""Texts that are shown, and how much of each."""
 _SHOWN = 40
 """Labels that a table shows."""
 
@@ -62,6 +64,40 @@ def convert(
         show.write(show.plain_json({"examples": count, "format": written, "file": str(target)}))
         return
     show.write(f"{count:,} examples, {written}: {show.safe(str(target))}")
+
+
+def suggest(
+    ctx: typer.Context,
+    bundle: options.Bundle,
+    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Texts that have no labels yet.")],
+    target: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where they go.")],
+    column: Annotated[str, typer.Option("--column", help="Of the text, in files with columns.")] = "text",
+    count: Annotated[int, typer.Option("--count", min=1, help="Texts to label next.")] = 50,
+    form: Annotated[str, typer.Option("--to", metavar="FORMAT", help="doccano or label-studio.")] = "doccano",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same texts.")] = 0,
+) -> None:
+    """Choose the texts whose labels would teach a model most, with its guesses to correct."""
+    voice = options.voice_of(ctx)
+    from autolect.jobs import suggest as job
+
+    with progress.opened(quiet=voice.quiet) as told:
+        found = job.suggest(
+            target,
+            options.bundle_folder(bundle),
+            files,
+            column=column,
+            count=count,
+            form=form,
+            seed=seed,
+            progress=told,
+        )
+    if voice.json:
+        for text, doubt in found:
+            show.write(show.plain_json({"text": text, "doubt": doubt}))
+        return
+    for text, doubt in found[:_FIRST]:
+        show.write(f"{doubt:.2f}  {show.safe(' '.join(text.split())[:_CHARACTERS])}")
+    show.write(f"{len(found):,} texts with guesses: {show.safe(str(target))}")
 
 
 def _config(what: Path, valid: Path | None, test: Path | None, assignments: list[str] | None) -> Any:

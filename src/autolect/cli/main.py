@@ -69,6 +69,7 @@ _VERBS: dict[str, tuple[tuple[str, Callable[..., None] | Verbs], ...]] = {
         ("index", finding.index),
         ("recommend", finding.recommend),
         ("cluster", finding.cluster),
+        ("suggest", labels.suggest),
     ),
     "Care": (("labels", _LABELS), ("verify", verify.verify), ("doctor", doctor.doctor)),
 }

@@ -6,6 +6,7 @@ import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -214,14 +215,18 @@ class Lect:
 
         Two texts are a pair, or one string with a tab between them.
         """
+        return [getattr(answer, "spans", answer) for answer in self.answers(texts)]
+
+    def answers(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Any]:
+        """What `predict` gives, but for tags all of them, each with its probability."""
         if self._task is None:
             self._need("predict")
         examples = self._task.unlabelled(texts)  # type: ignore[union-attr]
         rows = self._task.rows(examples, self.reader, length=self.info.length)  # type: ignore[union-attr]
-        answers = self._task.answers(  # type: ignore[union-attr]
+        found: list[Any] = self._task.answers(  # type: ignore[union-attr]
             self._network, self._model, self._head, rows, self.device
         )
-        return [getattr(answer, "spans", answer) for answer in answers]
+        return found
 
     def neighbours(self, word: str, *, context: str | None = None, count: int = 10) -> list[Neighbour]:
         """Words near a word: by the static vectors, or by what it means in a sentence that holds it."""

@@ -1,0 +1,107 @@
+"""Scores on real labelled sets, beside simple tools on the same labels: the table of docs/results.md.
+
+python bench/sets.py DATA build/sets
+python bench/results.py build/sets --out runs/results --bundles en=BUNDLE zh=BUNDLE --sets ner-zh-weibo ...
+python bench/results.py ... --choose
+
+The first opens the test split, once a seed. With --choose the valid split stands in its place and valid is
+drawn from train: for making choices, test stays closed. Each set gets a row: the mean over the seeds with its
+95 % interval, every simple tool's score, and the minutes that a seed took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from autolect.core import files, recipe
+from autolect.core.errors import UserError
+from autolect.core.metrics import t_interval
+from autolect.core.progress import Silent
+from autolect.jobs.evaluate import FILE
+from autolect.jobs.run import run
+
+KINDS = {
+    "sentiment": "classify",
+    "topic": "classify",
+    "ner": "tag",
+    "pos": "tag",
+    "similarity": "pair",
+    "mt": "translate",
+}
+SPLITS = ("train", "valid", "test")
+
+
+def main() -> int:
+    """Measure set by set; a row and a JSON line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("sets_folder", type=Path)
+    parser.add_argument("--bundles", nargs="+", required=True, metavar="LANGUAGE=BUNDLE")
+    parser.add_argument("--sets", nargs="+", required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=6.0, help="of fine-tuning; as much again to refit")
+    parser.add_argument("--choose", action="store_true")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--out", type=Path, required=True, help="runs stay here; the same call goes on")
+    given = parser.parse_args()
+    bundles = dict(one.split("=", 1) for one in given.bundles)
+    print("| set | measure | autolect | simple tools | minutes a seed |\n| --- | --- | --- | --- | --- |")
+    for name in given.sets:
+        try:
+            found = [measured(given, name, bundles, seed) for seed in range(given.seeds)]
+        except UserError as error:
+            print(f"{name}: {error}", file=sys.stderr, flush=True)
+            continue
+        print(row(name, found), flush=True)
+        facts = {"set": name, "changes": given.set, "scores": [one["model"]["score"] for one in found]}
+        print(json.dumps(facts), file=sys.stderr, flush=True)
+    return 0
+
+
+def measured(given: argparse.Namespace, name: str, bundles: dict[str, str], seed: int) -> dict[str, Any]:
+    """The evaluation of one run, and its minutes."""
+    folder = given.sets_folder / name
+    paths = {
+        split: str((folder / f"{split}.jsonl").resolve())
+        for split in SPLITS
+        if (folder / f"{split}.jsonl").exists()
+    }
+    if given.choose:
+        paths.pop("test")
+        if "valid" in paths:
+            paths["test"] = paths.pop("valid")
+    language = name.split("-")[1]
+    if language not in bundles:
+        raise UserError(f"there is no bundle for {language!r}", where=name, fix="name one in --bundles")
+    table = {
+        "name": name,
+        "seed": seed,
+        "start": str(Path(bundles[language]).resolve()),
+        "task": {"kind": KINDS[name.split("-")[0]], "allow_overlap": True, **paths},
+        "finetune": {"minutes": given.minutes},
+    }
+    settings = recipe.changed(
+        recipe.from_table(table), *(recipe.config.parse_assignment(one) for one in given.set)
+    )
+    started = time.monotonic()
+    place = given.out / f"{name}-{seed}"
+    run(settings, folder=place, progress=Silent(), until="evaluation")
+    found: dict[str, Any] = files.read_json(place / "evaluation" / FILE)
+    return found | {"minutes": (time.monotonic() - started) / 60}
+
+
+def row(name: str, found: list[dict[str, Any]]) -> str:
+    """A line of the table."""
+    scores = t_interval([one["model"]["score"] for one in found])
+    ours = f"**{scores.value:.3f}**" + (f" ({scores.low:.3f} to {scores.high:.3f})" if len(found) > 1 else "")
+    tools = ", ".join(f"{one['title']} {one['score']:.3f}" for one in found[0]["baselines"])
+    minutes = max(one["minutes"] for one in found)
+    return f"| {name} | {found[0]['measure']} | {ours} | {tools} | {minutes:.1f} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""What to label next: the doubtful, each of another kind, with guesses that a tool can show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autolect.core.errors import UserError
+from autolect.core.progress import Silent
+from autolect.core.results import Label, Labels
+from autolect.jobs.run import Summary
+from autolect.jobs.suggest import doubt, suggest
+from autolect.text.labelled import read_texts, read_tokens
+
+from .conftest import sentences
+
+
+def asked(folder: Path) -> str:
+    path = folder / "new.txt"
+    certain = [f"a dog sees the sun {number} times" for number in range(20)]
+    path.write_text("\n".join([*certain, *sentences(10, seed=5)]), encoding="utf-8")
+    return str(path)
+
+
+def test_doubt_is_none_where_one_label_is_sure_and_full_where_two_are_level() -> None:
+    sure = Label(label="a", probability=1.0, probabilities={"a": 1.0, "b": 0.0})
+    level = Label(label="a", probability=0.5, probabilities={"a": 0.5, "b": 0.5})
+    assert (doubt(sure), doubt(level)) == (0, 1)
+    assert doubt(Labels(labels=("a",), probabilities={"a": 0.9, "b": 0.5})) == 1
+
+
+@pytest.mark.parametrize("form", ["doccano", "label-studio"])
+def test_doubtful_texts_come_first_and_their_guesses_are_read_back(
+    classified: Summary, tmp_path: Path, form: str
+) -> None:
+    target = tmp_path / ("next.json" if form == "label-studio" else "next.jsonl")
+    found = suggest(
+        target,
+        classified.folder / "finetuned",
+        [asked(tmp_path)],
+        column="text",
+        count=6,
+        form=form,
+        seed=0,
+        progress=Silent(),
+    )
+    doubts = [value for _, value in found]
+    assert len(found) == 6
+    assert doubts == sorted(doubts, reverse=True)
+    read = read_texts(target)
+    assert [one.text for one in read.examples] == [text for text, _ in found]
+    assert {one.label for one in read.examples} <= {"day", "night"}
+
+
+def test_spans_are_guessed_too(tagged: Summary, tmp_path: Path) -> None:
+    path = tmp_path / "new.txt"
+    path.write_text("the old dog flies to New York with 3 bags\n" + "\n".join(sentences(5)), encoding="utf-8")
+    target = tmp_path / "next.jsonl"
+    suggest(
+        target,
+        tagged.folder / "finetuned",
+        [str(path)],
+        column="text",
+        count=6,
+        form="doccano",
+        seed=0,
+        progress=Silent(),
+    )
+    spans = {one.text: one.tags for one in read_tokens(target).examples}
+    assert "B-city" in spans["the old dog flies to New York with 3 bags"]
+
+
+def test_a_bundle_without_labels_is_refused(classified: Summary, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="answers no labels"):
+        suggest(
+            tmp_path / "next.jsonl",
+            classified.folder / "pretrained",
+            [asked(tmp_path)],
+            column="text",
+            count=3,
+            form="doccano",
+            seed=0,
+            progress=Silent(),
+        )
