@@ -115,3 +115,35 @@ def test_words_that_a_format_would_cut_otherwise_are_refused(
     assert called("labels", "convert", source, str(tmp_path / "brat"), "--to", "brat") == 2
     assert "would not be read back" in capsys.readouterr().err
     assert not (tmp_path / "brat").exists()
+
+
+def test_several_labels_survive_whatever_the_first_text_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        '{"text": "a", "label": ["x"]}',
+        '{"text": "b", "label": ["x", "y"]}',
+        '{"text": "c", "label": []}',
+    ]
+    source = file(tmp_path, "a.jsonl", "\n".join(lines) + "\n")
+    there = str(tmp_path / "b.json")
+    answer(capsys, "labels", "convert", source, there, "--to", "label-studio")
+    answer(capsys, "labels", "convert", there, str(tmp_path / "c.jsonl"))
+    assert (tmp_path / "c.jsonl").read_text() == "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("b.jsonl.gz", ()), ("b.json", ("--to", "doccano")), ("b.jsonl", ("--to", "label-studio"))],
+)
+def test_a_name_that_says_another_format_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, words: tuple[str, ...]
+) -> None:
+    source = file(tmp_path, "a.conll", CONLL)
+    assert called("labels", "convert", source, str(tmp_path / target), *words) == 2
+    assert "name does not" in capsys.readouterr().err
+
+
+def test_labels_alone_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert called("labels") == 0
+    assert "convert" in capsys.readouterr().out

@@ -114,3 +114,17 @@ def test_the_verbs_answer_in_json(
             main(["--json", "--quiet", *words])
         assert caught.value.code == 0
         assert key in json.loads(capsys.readouterr().out)
+
+
+def test_words_that_no_text_has_put_none_before_another() -> None:
+    words, vectors = np.zeros((1, 50), np.float32), np.linspace(-1, 0.9, 50, dtype=np.float32)[None]
+    assert finding.fused(words, vectors)[0].argmax() == 49
+
+
+def test_nothing_else_is_written_over(tmp_path: Path, library: tuple[Path, Path, list[str]]) -> None:
+    bundle, path, _ = library
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(UserError, match="is no index"):
+        finding.index(tmp_path / "notes", bundle, [str(path)], column="text", progress=Silent())
+    with pytest.raises(UserError, match="is no clusters"):
+        cluster.cluster(bundle, bundle, [str(path)], column="text", count=3, seed=0, progress=Silent())

@@ -254,3 +254,65 @@ def test_what_a_tool_writes_is_read_back_as_it_was(
     place = folder if name == "brat" else next(folder.iterdir())
     (again,) = form.read(place, encoding="utf-8")
     assert (again.text, set(again.marks)) == (one.text, set(one.marks))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", '[{"data": {"text": "Ann", "tokens": ["Ann"]}, "annotations": [{"result": []}]}]'),
+        ("a.jsonl", '{"text": "Ann met", "label": [[0, 3, "PER"]], "tokens": [["Ann", "NNP"]]}'),
+    ],
+)
+def test_what_other_tools_call_tokens_is_left_aside(tmp_path: Path, name: str, content: str) -> None:
+    assert read_tokens(file(tmp_path, name, content)).examples[0].words()[0] == "Ann"
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ('[{"data": {"text": "Ann"}, "annotations": [{"result": ["x"]}]}]', "a result that is no object"),
+        (
+            '[{"data": {"text": "A"}, "annotations": []}, {"data": "Bob", "annotations": []}]',
+            "no text in 'data'",
+        ),
+        ('[{"data": {"text": "Ann"}, "annotations": []}]', "no labelled texts"),
+    ],
+)
+def test_odd_tasks_are_refused(tmp_path: Path, content: str, what: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read_tokens(file(tmp_path, "a.json", content))
+    assert what in caught.value.what
+
+
+def test_words_outside_of_their_text_are_refused(tmp_path: Path) -> None:
+    path = file(tmp_path, "a.jsonl", '{"text": "Ann", "label": [[0, 3, "PER"]], "tokens": [[0, 99]]}')
+    with pytest.raises(UserError, match="the word 0 to 99 is not in its text"):
+        read_tokens(path)
+
+
+def test_texts_that_nobody_has_labelled_are_left_out_and_counted(tmp_path: Path) -> None:
+    result = [{"type": "choices", "value": {"choices": ["good"]}}]
+    tasks = [
+        {"data": {"text": "a"}, "annotations": [{"result": result}]},
+        {"data": {"text": "b"}, "annotations": []},
+    ]
+    read = read_texts(file(tmp_path, "a.json", tasks))
+    assert [one.text for one in read.examples] == ["a"]
+    assert read.notes == ("1 text(s) that nobody has labelled are left out",)
+
+
+def test_other_encodings_are_read_where_they_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes('{"text": "北京很大", "label": [[0, 2, "LOC"]]}\n'.encode("gb18030"))
+    assert words(read_tokens(path, encoding="gb18030").examples[0]) == [("北", "B-LOC"), ("京", "I-LOC")]
+    place = brat(tmp_path, "Ann", "T1\tPER 0 3\tAnn\n")
+    with pytest.raises(UserError, match="is not an encoding"):
+        read_tokens(place, encoding="nope")
+
+
+def test_lists_of_labels_in_columns_of_other_names_are_read(tmp_path: Path) -> None:
+    path = file(tmp_path, "a.jsonl", '{"review": "x y", "tags": ["a", 3]}\n{"review": "z", "tags": null}\n')
+    read = read_texts(path, text_column="review", label_column="tags", separator=",")
+    assert [one.labels for one in read.examples] == [("a", "3"), ()]
+    with pytest.raises(UserError, match="no list of labels"):
+        read_texts(path, text_column="review", label_column="none", separator=",")

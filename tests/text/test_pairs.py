@@ -95,3 +95,29 @@ def test_likeness_by_vectors_is_highest_for_the_same_tokens_and_zero_for_none() 
     assert found[0, :4] == pytest.approx(1, abs=1e-5)
     assert (found[1, :4] < found[0, :4]).all()
     assert not found[2].any()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "s1,s2,score\nfoo bar,foo baz,4.2\none,two,1.0\n",
+        "id,english,german\n1,Hello,Hallo\n2,Bye,Tschüss\n",
+    ],
+)
+def test_a_header_is_no_example(tmp_path: Path, content: str) -> None:
+    read = read_pairs(file(tmp_path, "a.csv", content), answered="score" in content)
+    assert len(read.examples) == 2
+    assert read.examples[0].first in ("foo bar", "Hello")
+
+
+def test_numbers_are_no_texts(tmp_path: Path) -> None:
+    path = file(tmp_path, "a.tsv", "1\tA man\tA guy\t4.25\n2\tA dog\tA cat\t1.0\n")
+    with pytest.raises(UserError, match="are asked for"):
+        read_pairs(path)
+    read = read_pairs(path, gold="4")
+    assert (read.examples[0].first, read.examples[0].second) == ("A man", "A guy")
+
+
+def test_scores_may_be_numbers_in_json(tmp_path: Path) -> None:
+    path = file(tmp_path, "a.jsonl", '{"sentence1": "a b", "sentence2": "c d", "score": 4.5}\n')
+    assert read_pairs(path).examples[0].labels == ("4.5",)

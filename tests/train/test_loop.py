@@ -359,7 +359,7 @@ def test_a_disk_without_room_for_the_checkpoints_is_told_before_the_first_step(
 
 def test_a_budget_in_minutes_stays_the_same_number_of_steps_after_a_kill(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(Line(stop_at=12), tmp_path, steps=None, minutes=0.01, checkpoint_seconds=1000)
+        train(Line(stop_at=17), tmp_path, steps=None, minutes=0.01, checkpoint_seconds=1000)
     facts = files.read_manifest(tmp_path / "checkpoint-0").facts
     assert train(Line(), tmp_path, steps=None, minutes=0.01).steps == facts["state"]["steps"]
 

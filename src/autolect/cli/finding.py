@@ -55,6 +55,9 @@ def search(
 ) -> None:
     """Find the texts of an index that fit a query; of a recipe, the settings that learn its task best."""
     if not what.is_dir():
+        if query or file:
+            fix = "name the folder that `autolect index` made, or leave the query out"
+            raise UserError("is no index", where=str(what), fix=fix)
         run.search(ctx, what, assignments, out)
         return
     if assignments or out:
@@ -100,8 +103,6 @@ def cluster(
     voice = options.voice_of(ctx)
     from autolect.jobs import cluster as job
 
-    if folder.exists() and not (folder / "MANIFEST.json").exists():
-        raise UserError("is there already", where=str(folder), fix="name another folder")
     with progress.opened(quiet=voice.quiet) as told:
         groups = job.cluster(
             folder,

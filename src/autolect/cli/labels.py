@@ -73,7 +73,10 @@ def suggest(
     target: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where they go.")],
     column: Annotated[str, typer.Option("--column", help="Of the text, in files with columns.")] = "text",
     count: Annotated[int, typer.Option("--count", min=1, help="Texts to label next.")] = 50,
-    form: Annotated[str, typer.Option("--to", metavar="FORMAT", help="doccano or label-studio.")] = "doccano",
+    form: Annotated[
+        str | None,
+        typer.Option("--to", metavar="FORMAT", help="doccano (.jsonl) or label-studio (.json)."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same texts.")] = 0,
 ) -> None:
     """Choose the texts whose labels would teach a model most, with its guesses to correct."""
@@ -102,7 +105,7 @@ def suggest(
 
 def _config(what: Path, valid: Path | None, test: Path | None, assignments: list[str] | None) -> Any:
     """The task's settings of a recipe, or for files by what they hold."""
-    from autolect.core import recipe
+    from autolect.core import config, recipe
     from autolect.jobs import labels
 
     if what.suffix == ".toml":
@@ -112,7 +115,8 @@ def _config(what: Path, valid: Path | None, test: Path | None, assignments: list
         return task
     if not what.exists():
         raise UserError("no such file", where=str(what), fix="check the name")
-    seen = labels.look(what)
+    given = config.merge(map(config.parse_assignment, assignments or [])).get("task", {})
+    seen = labels.look(what, encoding=given.get("encoding", "utf-8"))
     named = {"train": what, "valid": valid, "test": test}
     table = {name: str(path) for name, path in named.items() if path}
     return recipe.task_from({"kind": seen.kind if seen else "classify", **table}, overrides=assignments or [])

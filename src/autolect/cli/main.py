@@ -118,13 +118,18 @@ def _app() -> typer.Typer:
             if callable(verb):
                 app.command(name, rich_help_panel=panel, epilog=_EVERYWHERE)(verb)
                 continue
-            below = typer.Typer(
-                help="Labelled files: what is in them, and other formats.", no_args_is_help=True
-            )
+            about = "Labelled files: what is in them, and other formats."
+            below = typer.Typer(help=about, invoke_without_command=True)
+            below.callback()(_helped)
             for word, one in verb:
                 below.command(word, epilog=_EVERYWHERE)(one)
             app.add_typer(below, name=name, rich_help_panel=panel)
     return app
+
+
+def _helped(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        show.write(ctx.get_help())
 
 
 def _everywhere(

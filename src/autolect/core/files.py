@@ -65,6 +65,18 @@ def saving(folder: Path, *, kind: str, facts: Mapping[str, Any] | None = None) -
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def refuse_other(folder: Path, *, kind: str) -> None:
+    """UserError where something else than a folder of that kind, which may be made anew, is there already."""
+    if not folder.exists():
+        return
+    try:
+        same = read_manifest(folder).kind == kind
+    except UserError:
+        same = False
+    if not same:
+        raise UserError(f"is there already and is no {kind}", where=str(folder), fix="name another folder")
+
+
 def sweep(folder: Path) -> None:
     """Finish or clear what a killed writer left beside a folder, which nobody else may be writing."""
     for old in folder.parent.glob(f"{folder.name}.old-*"):

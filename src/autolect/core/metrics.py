@@ -331,7 +331,9 @@ def translation(gold: Sequence[str], predicted: Sequence[str], *, language: str)
 
     bleu = BLEU(tokenize={"zh": "zh", "ja": "char"}.get(language, "13a"))
     # Counts of each sentence: lengths, right n-grams and all of them; those of a corpus are their sums.
-    counts = np.array([_counts_of(bleu.sentence_score(p, [g])) for p, g in zip(predicted, gold, strict=True)])
+    counts = np.array(
+        [_counts_of(bleu.corpus_score([p], [[g]])) for p, g in zip(predicted, gold, strict=True)]
+    )
     return Tally(counts=counts, score=bleu_score)
 
 

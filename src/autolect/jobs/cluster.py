@@ -28,7 +28,8 @@ DIMENSIONS = 32
 KEYWORDS, EXAMPLES = 10, 3
 MOST_MAPPED = 3000
 """Texts that the map shows."""
-LEAST = 2
+LEAST = 10
+"""Texts whose density says something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +53,13 @@ def cluster(
     progress: Progress,
 ) -> list[Group]:
     """Group the texts of files; count: how many groups, None lets their density say (HDBSCAN)."""
+    files.refuse_other(folder, kind=KIND)
     lect = load(model)
     paths = readers.expand(patterns)
     documents = [one for path in paths for one in readers.read(path, column=column) if one.text.strip()]
-    if len(documents) < max(LEAST, count or 0):
-        what = f"{len(documents)} text(s) cannot make {count or LEAST} groups"
-        raise UserError(what, where=str(paths[0]), fix="name more files, or fewer groups")
+    if len(documents) < (LEAST if count is None else count):
+        what = f"{len(documents)} text(s) are too few to group"
+        raise UserError(what, where=str(paths[0]), fix="name more files, or --count fewer groups")
     texts = [one.text for one in documents]
     vectors = embedded(lect, texts, progress=progress)
     progress.say(f"clusters: grouping {len(texts):,} texts")

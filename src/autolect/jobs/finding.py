@@ -42,6 +42,7 @@ def index(folder: Path, model: Path, patterns: Sequence[str], *, column: str, pr
     """Make an index of files' texts; gives their number. It holds a copy of the bundle, so it is enough."""
     from safetensors.numpy import save_file
 
+    files.refuse_other(folder, kind=KIND)
     lect = load(model)
     if "embed" not in lect.abilities:
         raise UserError("cannot compare texts", where=str(model), fix="name a bundle with vectors")
@@ -126,9 +127,11 @@ class Index:
 
 
 def fused(*orders: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Several scores (Q,N) of the same texts -> one."""
+    """Several scores (Q,N) of the same texts -> one. A score that is not above 0 adds nothing."""
+    from scipy.stats import rankdata
+
     total = np.zeros_like(orders[0])
     for scores in orders:
-        ranks = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1, kind="stable")
-        total += (1 / (RANKS + ranks)).astype(np.float32)
+        ranks = rankdata(-scores, method="min", axis=1)
+        total += np.where(scores > 0, 1 / (RANKS + ranks), 0.0).astype(np.float32)
     return total

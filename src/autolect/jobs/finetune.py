@@ -22,6 +22,7 @@ from autolect.core.version import __version__
 from autolect.jobs.loading import TaskNetwork, copy_vectors, load_model, reader_of
 from autolect.jobs.pretrain import write_info
 from autolect.nn import weights
+from autolect.text.formats import brat
 from autolect.text.labelled_split import Overlap, Parts, conflicts, overlap, some, split
 from autolect.text.reading import Reader
 from autolect.train.loop import Outcome, fit
@@ -114,7 +115,7 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
         labels=labels,
         overlaps=overlaps,
         num_conflicts=len(clashes),
-        hashes={name: files.sha256(Path(path)) for name, path in paths.items() if path},
+        hashes={name: _fingerprint(Path(path)) for name, path in paths.items() if path},
     )
 
 
@@ -190,6 +191,15 @@ def write_task_bundle(
             }
         ),
     )
+
+
+def _fingerprint(path: Path) -> str:
+    """Of a labelled file, with the texts beside it if it holds marks alone, or of all files of a folder."""
+    if path.is_file() and path.suffix != brat.MARKS:
+        return files.sha256(path)
+    beside = [path, path.with_suffix(brat.TEXTS)]
+    inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else beside
+    return files.fingerprint([[one.name, files.sha256(one)] for one in inside])
 
 
 def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: Progress) -> None:

@@ -52,6 +52,7 @@ def judge(
     """
     set_threads()
     found: list[Judged] = []
+    kinds: list[str] = []
     first: Tally | None = None
     for folder in folders:
         info = bundle.open_bundle(folder)
@@ -60,7 +61,14 @@ def judge(
                 "is not fine-tuned", where=str(folder), fix="name the bundle of `autolect finetune`"
             )
         network, task = load_network(folder, info)
-        settings = recipe.task_from({**info.task.settings, "train": str(path)}, overrides=overrides)
+        if kinds and info.task.kind != kinds[0]:
+            what = f"answers {info.task.kind}, and {folders[0]} {kinds[0]}"
+            raise UserError(what, where=str(folder), fix="compare bundles of one task")
+        kinds.append(info.task.kind)
+        known = {**info.task.settings, "train": str(path)}
+        if info.task.kind == "pair":
+            known["answer"] = "label" if info.task.labels else "score"
+        settings = recipe.task_from(known, overrides=overrides)
         read = registry.load("tasks", info.task.kind).build.read(path, settings)
         device = choose("float32")
         network.to(device.place)
@@ -72,7 +80,7 @@ def judge(
         tally = task.tally(gold, predicted)
         if found and task.measured != found[0].measure:
             what = f"is measured by {task.measured}, and {folders[0]} by {found[0].measure}"
-            raise UserError(what, where=str(folder), fix="compare bundles of one task")
+            raise UserError(what, where=str(folder), fix="compare bundles of like labels")
         found.append(
             Judged(
                 folder=folder,

@@ -15,6 +15,7 @@ from autolect.core import files, registry
 from autolect.core.errors import UserError
 from autolect.text import formats, labelled, records, streams
 from autolect.text.annotation import Annotation, marks_of, tagged
+from autolect.text.formats import brat
 from autolect.text.labelled_split import Parts, conflicts, normalise, overlap
 from autolect.text.labelled_writing import DUMPS
 
@@ -75,22 +76,21 @@ class Findings:
         return asdict(self)
 
 
-def look(path: Path) -> Look | None:
+def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
     """What a file is labelled with, or None for text, told by reading it."""
     suffix = streams.suffix(path)
-    tool = None if path.is_file() and suffix not in (*TAGGED, *TABLES, ".ann") else formats.find(path)
-    if tool is not None:
-        read = list(itertools.islice(tool.read(path, encoding="utf-8"), 1000))
-        if any(one.marks for one in read):
-            return Look(path, "tag", "", len(read))
-    if suffix in TAGGED or (records.holds_records(path) and _tagged_records(path)):
-        return Look(path, "tag", "", len(labelled.read_tokens(path).examples))
-    if suffix not in TABLES and not records.is_saved(path):
-        return None
-    if path.is_file() and path.stat().st_size > LARGEST_LOOK:
+    if suffix in TAGGED:
+        return Look(path, "tag", "", len(labelled.read_tokens(path, encoding=encoding).examples))
+    if path.is_file() and (suffix not in (*TABLES, brat.MARKS) or path.stat().st_size > LARGEST_LOOK):
         return None
     try:
-        texts = labelled.read_texts(path)
+        tool = formats.find(path, encoding=encoding)
+        read = list(tool.read(path, encoding=encoding)) if tool is not None else []
+        if any(one.marks for one in read):
+            return Look(path, "tag", "", len(read))
+        if records.holds_records(path) and _tagged_records(path, encoding):
+            return Look(path, "tag", "", len(labelled.read_tokens(path, encoding=encoding).examples))
+        texts = labelled.read_texts(path, encoding=encoding)
     except UserError:
         return None
     labels = [example.label for example in texts.examples]
@@ -135,6 +135,9 @@ def convert(
         raise UserError("is there already", where=str(target), fix="name another file, or remove it")
     annotations = _annotations(source, encoding)
     lost = Counter(what for one in annotations for what in one.lost)
+    lost["the place"] = sum(not one.answered for one in annotations)
+    lost = +lost
+    annotations = [one for one in annotations if one.answered]
     if lost and not lossy:
         shown = ", ".join(f"{what} of {count} text(s)" for what, count in lost.items())
         raise UserError(f"{shown} would be lost", where=str(source), fix="add --lossy to leave them out")
@@ -147,11 +150,11 @@ def convert(
         with files.saving(target, kind="labels") as beside:
             for name, content in written.items():
                 files.save_file(beside / name, content)
-    return len(annotations), form or streams.suffix(target).removeprefix(".")
+    return len(annotations), form or target.suffix.removeprefix(".")
 
 
-def _tagged_records(path: Path) -> bool:
-    record = next(iter(records.read_records(path, encoding="utf-8")), None)
+def _tagged_records(path: Path, encoding: str) -> bool:
+    record = next(iter(records.read_records(path, encoding=encoding)), None)
     return record is not None and "tokens" in record.values and "text" not in record.values
 
 
@@ -228,9 +231,11 @@ def _plan(parts: dict[str, Part], config: Any) -> list[str]:
 def _annotations(path: Path, encoding: str) -> list[Annotation]:
     """The examples of any labelled file."""
     found = formats.read(path, encoding=encoding)
+    seen = look(path, encoding=encoding) if found is None else None
+    if found is None and records.holds_records(path) and (seen is None or seen.column == "text"):
+        found = formats.read(path, encoding=encoding, records=True)
     if found is not None:
         return found
-    seen = look(path)
     if seen is not None and seen.kind == "tag":
         tokens = labelled.read_tokens(path, encoding=encoding)
         return [
@@ -249,11 +254,8 @@ def _annotations(path: Path, encoding: str) -> list[Annotation]:
 
 def _dumped(annotations: Sequence[Annotation], target: Path, form: str | None) -> dict[str, str]:
     if form is not None:
-        if form not in formats.known():
-            known = ", ".join(formats.known())
-            raise UserError(f"there is no format {form!r}", where="--to", fix=f"known: {known}")
-        return formats.known()[form].dump(annotations)
-    suffix = streams.suffix(target).removeprefix(".")
+        return formats.to_write(target, form).dump(annotations)
+    suffix = target.suffix.removeprefix(".")
     if suffix not in DUMPS:
         endings = ", ".join(f".{one}" for one in DUMPS)
         fix = f"end its name in {endings}, or add --to {' | '.join(formats.known())}"

@@ -18,7 +18,6 @@ from autolect.jobs.use import Lect, load
 from autolect.text import formats, readers
 from autolect.text.annotation import Annotation, Mark
 
-FORMS = ("doccano", "label-studio")
 AT_ONCE = 256
 POOL = 8
 """So many times the texts that are asked for are looked at for being different from each other."""
@@ -31,7 +30,7 @@ def suggest(
     *,
     column: str,
     count: int,
-    form: str,
+    form: str | None,
     seed: int,
     progress: Progress,
 ) -> list[tuple[str, float]]:
@@ -45,8 +44,11 @@ def suggest(
         raise UserError("answers no labels or tags", where=str(model), fix="name a fine-tuned bundle")
     if target.exists():
         raise UserError("is there already", where=str(target), fix="name another file, or remove it")
-    if form not in FORMS:
-        raise UserError(f"{form!r} cannot hold guesses", where="--to", fix=f"known: {', '.join(FORMS)}")
+    written = formats.to_write(target, form)
+    if not written.SUFFIX:
+        raise UserError(
+            f"{written.NAME} cannot hold guesses", where="--to", fix="name doccano or label-studio"
+        )
     paths = readers.expand(patterns)
     documents = [one for path in paths for one in readers.read(path, column=column)]
     texts = list(dict.fromkeys(one.text for one in documents if one.text.strip()))
@@ -58,7 +60,7 @@ def suggest(
     spread = _spread(lect, [texts[at] for at in order], count, seed=seed, progress=progress)
     chosen = sorted(order[spread].tolist(), key=lambda at: (-doubts[at], at))
     guesses = [_guess(texts[at], answers[at]) for at in chosen]
-    files.save_file(target, formats.known()[form].dump(guesses)[""])
+    files.save_file(target, written.dump(guesses)[""])
     return [(texts[at], float(doubts[at])) for at in chosen]
 
 

@@ -125,6 +125,9 @@ class Lect:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, specials not counted."""
+        if self.info.task is not None and self.info.task.kind == "pair":
+            # Each of the two is read alone.
+            texts = [max(text.split("\t"), key=len) for text in texts]
         return [len(one.ids) for one in self.reader.read(texts)]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

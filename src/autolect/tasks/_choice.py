@@ -143,12 +143,12 @@ class Several:
         )
 
     def gold(self, example: TextExample) -> tuple[str, ...]:
-        """The labels."""
-        return example.labels
+        """The labels, in alphabetical order."""
+        return tuple(sorted(example.labels))
 
     def raw(self, answer: Labels) -> tuple[str, ...]:
-        """The labels."""
-        return answer.labels
+        """The labels, in alphabetical order."""
+        return tuple(sorted(answer.labels))
 
     def score(self, examples: Sequence[TextExample], answers: Sequence[Labels]) -> Score:
         """Micro F1."""

@@ -233,7 +233,9 @@ class Pair:
         read = [one.ids for one in reader.read([t for one in examples for t in (one.first, one.second)])]
         first, second = read[::2], read[1::2]
         shared = [
-            pair_features.matched(one.first, one.second, (a, b), language=reader.tokenizer.language)
+            pair_features.matched(
+                one.first, one.second, (a[:room], b[:room]), language=reader.tokenizer.language
+            )
             for one, a, b in zip(examples, first, second, strict=True)
             if self.config.features == "shared"
         ]

@@ -35,6 +35,8 @@ class Annotation:
     """Where its words are, if the file says so."""
     tags: tuple[str, ...] | None = None
     """One for each token, if that is how the file marks spans; entity tags are IOB2."""
+    answered: bool = True
+    """Whether anyone has labelled it."""
     lost: tuple[str, ...] = ()
     """What the file says beyond that and no one here reads, such as relations."""
 
@@ -68,10 +70,28 @@ def checked(annotation: Annotation) -> Annotation:
             refuse(what, where, "correct the offsets; they count characters from 0, the end excluded")
         if not text[start:end].strip():
             refuse(f"the span {start} to {end} ({label!r}) marks only blanks", where, "remove it")
+    last = 0
+    for start, end in annotation.tokens or ():
+        if not last <= start < end <= len(text):
+            what = f"the word {start} to {end} is not in its text of {len(text)} characters, or out of order"
+            refuse(what, where, "remove 'tokens'; words are then found anew")
+        last = end
     for label in (*annotation.labels, *(mark.label for mark in annotation.marks)):
         if not label.strip():
             refuse("has an empty label", where, "name it or remove it")
     return annotation
+
+
+def spans_in(values: Sequence[object]) -> tuple[segment.Span, ...] | None:
+    """Pairs of whole numbers as spans of words; None where they are anything else."""
+    found = []
+    for one in values:
+        match one:
+            case [int() as start, int() as end]:
+                found.append((start, end))
+            case _:
+                return None
+    return tuple(found) or None
 
 
 def tagged(annotation: Annotation, *, mend: bool) -> Tagged:

@@ -17,7 +17,7 @@ from typing import Literal
 
 from autolect.text import columns, conll, formats, segment, tables, tags
 from autolect.text.annotation import Annotation, Mended, tagged
-from autolect.text.records import holds_records
+from autolect.text.records import holds_records, read_records
 from autolect.text.streams import refuse
 
 
@@ -118,6 +118,8 @@ def read_texts(
         annotated = formats.read(path, encoding=encoding, records=several)
         if annotated is not None:
             return _of_annotations(annotated, path, several=several)
+    if separator is not None and holds_records(path):
+        return _of_lists(path, text_column, label_column, encoding=encoding, separator=separator)
     rows = list(tables.read_rows(path, encoding=encoding))
     named = holds_records(path)
     chosen = columns.choose(rows, where=str(path), named=named, text=text_column, label=label_column)
@@ -169,12 +171,36 @@ def read_tokens(
     )
 
 
+def _of_lists(
+    path: Path, text_column: str | None, label_column: str | None, *, encoding: str, separator: str
+) -> LabelledTexts:
+    """Records whose labels stand in a list, or in one text with parts."""
+    if text_column is None or label_column is None:
+        refuse("one of two columns is named", str(path), "set task.text_column and task.label_column")
+    examples = []
+    for record in read_records(path, encoding=encoding):
+        text, found = record.values.get(text_column), record.values.get(label_column)
+        if not isinstance(text, str) or not text.strip():
+            refuse(f"{text_column!r} is missing, empty or no text", record.where, "fill it in")
+        if label_column not in record.values or not isinstance(found, list | str | None):
+            refuse(f"{label_column!r} is missing, or no list of labels", record.where, "write a list")
+        items = found.split(separator) if isinstance(found, str) else found or []
+        if not all(isinstance(item, str | int) for item in items):
+            refuse(f"{label_column!r} holds more than names", record.where, "write labels by name")
+        names = (str(item).strip() for item in items)
+        labels = tuple(dict.fromkeys(name for name in names if name))
+        examples.append(TextExample(text=text, labels=labels, where=record.where))
+    if not examples:
+        refuse("has no records", str(path), "check that this is the right file")
+    return LabelledTexts(
+        examples=tuple(examples), text_column=text_column, label_column=label_column, notes=()
+    )
+
+
 def _of_annotations(annotated: Sequence[Annotation], path: Path, *, several: bool) -> LabelledTexts:
     """Texts of a labelling tool; one with spans, or without its one label, is a UserError."""
-    if not annotated:
-        refuse("has no labelled texts", str(path), "check that this is the right file")
     examples = []
-    for one in annotated:
+    for one in _answered(annotated, path):
         if one.marks:
             refuse("has labelled spans, not a label of all of it", one.where, 'set task.kind = "tag"')
         if not several and len(one.labels) != 1:
@@ -186,9 +212,7 @@ def _of_annotations(annotated: Sequence[Annotation], path: Path, *, several: boo
 
 
 def _of_spans(annotated: Sequence[Annotation], path: Path, *, mend: bool) -> LabelledTokens:
-    if not annotated:
-        refuse("has no labelled texts", str(path), "check that this is the right file")
-    found = [(one, tagged(one, mend=mend)) for one in annotated]
+    found = [(one, tagged(one, mend=mend)) for one in _answered(annotated, path)]
     examples = tuple(
         TokenExample(text=one.text, tokens=read.tokens, tags=read.tags, where=one.where)
         for one, read in found
@@ -200,14 +224,32 @@ def _of_spans(annotated: Sequence[Annotation], path: Path, *, mend: bool) -> Lab
         written="IOB2",
         stray=(),
         mended=mended,
-        unread=tuple(_unread(annotated)),
+        unread=(*_unread(annotated), *_unasked(annotated)),
     )
+
+
+def _answered(annotated: Sequence[Annotation], path: Path) -> list[Annotation]:
+    """Those that someone has labelled; UserError where there is none."""
+    found = [one for one in annotated if one.answered]
+    if not found:
+        refuse("has no labelled texts", str(path), "check that this is the right file")
+    return found
 
 
 def _unread(annotated: Sequence[Annotation]) -> Iterator[str]:
     """What the files say and no one here reads."""
     for what, count in Counter(what for one in annotated for what in one.lost).items():
         yield f"{what} of {count} text(s) are left aside"
+    waiting = sum(not one.answered for one in annotated)
+    if waiting:
+        yield f"{waiting} text(s) that nobody has labelled are left out"
+
+
+def _unasked(annotated: Sequence[Annotation]) -> Iterator[str]:
+    """Labels of whole texts, which tags cannot say."""
+    count = sum(bool(one.labels) for one in annotated)
+    if count:
+        yield f"labels of {count} whole text(s) are left aside"
 
 
 def _filled(row: tables.Row, at: int, name: str) -> str:

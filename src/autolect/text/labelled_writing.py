@@ -34,7 +34,10 @@ def dump_csv(annotations: Sequence[Annotation]) -> str:
 
 def dump_jsonl(annotations: Sequence[Annotation]) -> str:
     """Text and label, or tokens and tags, one object a line."""
-    return "".join(json.dumps(_values(one), ensure_ascii=False) + "\n" for one in annotations)
+    labelled = any(one.labels for one in annotations)
+    several = any(len(one.labels) != 1 for one in annotations)
+    rows = (_labelled(one, several=several) if labelled else _tagged(one) for one in annotations)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def dump_conll(annotations: Sequence[Annotation]) -> str:
@@ -65,11 +68,13 @@ def _label(one: Annotation) -> str:
     return one.labels[0]
 
 
-def _values(one: Annotation) -> dict[str, object]:
-    if one.marks and one.labels:
-        refuse("has spans and labels, which no one example can hold", one.where, "write doccano")
-    if one.labels:
-        return {"text": one.text, "label": list(one.labels) if len(one.labels) > 1 else one.labels[0]}
+def _labelled(one: Annotation, *, several: bool) -> dict[str, object]:
+    if one.marks:
+        refuse("has spans, and others have labels, which one file cannot hold", one.where, "write doccano")
+    return {"text": one.text, "label": list(one.labels) if several else one.labels[0]}
+
+
+def _tagged(one: Annotation) -> dict[str, object]:
     words, tags = _words(one)
     return {"tokens": words, "tags": tags}
 

@@ -28,6 +28,7 @@ SECOND_NAMES = (
     "second",
 )
 GOLD_NAMES = ("score", "similarity", "label", "gold_label", "class", "is_duplicate", "similarity_score")
+LANGUAGES = ("en", "zh", "de", "fr", "es", "english", "chinese", "german", "french", "spanish")
 """Usual headers."""
 FIRST_KEY, SECOND_KEY, GOLD_KEY = "task.first_column", "task.second_column", "task.label_column"
 
@@ -70,11 +71,11 @@ def read_pairs(
     answered: each pair has a score or label. What that is stays text in `labels`; `scored` tells which.
     Raises UserError with file and line for what is malformed or empty.
     """
-    rows = list(tables.read_rows(path, encoding=encoding))
+    rows = list(tables.read_rows(path, encoding=encoding, fractions=True))
     if not rows:
         refuse("has no rows", str(path), "check that this is the right file")
     header = [(cell or "").strip() for cell in rows[0].cells]
-    named = holds_records(path) or _is_header(header, (first, second, gold))
+    named = holds_records(path) or _is_header(header, rows[1:], (first, second, gold))
     body = rows[1:] if named else rows
     if not body:
         refuse("has a header and no rows", str(path), "check that this is the right file")
@@ -115,11 +116,20 @@ def number_of(text: str) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def _is_header(header: Sequence[str], asked: Sequence[str | None]) -> bool:
+def _is_header(header: Sequence[str], others: Sequence[tables.Row], asked: Sequence[str | None]) -> bool:
+    """Whether the first row is one: a column is asked for by name, or has a usual name that no other row
+    has in its place, or is all numbers but for that row.
+    """
     if any(name is not None and not name.isdecimal() for name in asked):
         return True
-    known = {*FIRST_NAMES, *SECOND_NAMES, *GOLD_NAMES}
-    return sum(name.casefold() in known for name in header) >= 2
+    known = {*FIRST_NAMES, *SECOND_NAMES, *GOLD_NAMES, *LANGUAGES}
+    for at, name in enumerate(header):
+        cells = [(row.cells[at] or "").strip() for row in others]
+        if name.casefold() in known and all(cell.casefold() != name.casefold() for cell in cells):
+            return True
+        if len(cells) > 1 and number_of(name) is None and all(number_of(cell) is not None for cell in cells):
+            return True
+    return False
 
 
 def _choose(
@@ -141,10 +151,12 @@ def _choose(
                 names = [name.casefold() for name in header]
                 found[place] = next((names.index(name) for name in usual if name in names), None)
     free = [at for at in range(width) if at not in found]
-    if answered and found[2] is None and free:
+    numbers = [at for at in free if _wordiness(body, at)[0] == 0]
+    if answered and found[2] is None and free and len(numbers) < 2:
         gold = min(free, key=lambda at: _wordiness(body, at))
         found[2] = gold
         free.remove(gold)
+    free = [at for at in free if at not in numbers]
     for place in (0, 1):
         if found[place] is None and free:
             found[place] = free.pop(0)

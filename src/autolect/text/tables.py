@@ -32,13 +32,14 @@ class Cut(NamedTuple):
     cells: list[str]
 
 
-def read_rows(path: Path, *, encoding: str) -> Iterator[Row]:
+def read_rows(path: Path, *, encoding: str, fractions: bool = False) -> Iterator[Row]:
     """The rows of a table, header included, all of one width; of records, the keys come first.
 
-    Unless the suffix says CSV or records, columns are parted by tabs.
+    Unless the suffix says CSV or records, columns are parted by tabs. fractions: numbers that are not whole
+    are values of records too; a class has no such name.
     """
     if holds_records(path):
-        return _of_records(read_records(path, encoding=encoding))
+        return _of_records(read_records(path, encoding=encoding), fractions=fractions)
     rows = cut_rows(numbered_lines(path, encoding=encoding), path=path)
     return (Row(cells=tuple(row.cells), where=f"{path}:{row.number}") for row in rows)
 
@@ -94,20 +95,21 @@ def _even(rows: Iterable[Cut], path: Path) -> Iterator[Cut]:
         yield row
 
 
-def _of_records(records: Iterable[Record]) -> Iterator[Row]:
+def _of_records(records: Iterable[Record], *, fractions: bool) -> Iterator[Row]:
     keys: tuple[str, ...] | None = None
     for record in records:
         if keys is None:
             keys = tuple(record.values)
             yield Row(cells=keys, where=record.where)
-        cells = tuple(_plain(record.values.get(key)) for key in keys)
+        cells = tuple(_plain(record.values.get(key), fractions=fractions) for key in keys)
         yield Row(cells=cells, where=record.where)
 
 
-def _plain(value: Any) -> str | None:
-    """A string, a whole number or a truth value as text; so too when it stands alone in a list."""
+def _plain(value: Any, *, fractions: bool) -> str | None:
+    """A string, a number or a truth value as text; so too when it stands alone in a list."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, str | int) else None
+    plain = isinstance(value, str | int) or (fractions and isinstance(value, float))
+    return str(value) if plain else None

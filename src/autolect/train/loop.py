@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from autolect.core import stop
-from autolect.core.device import Device, compile_parts, compiles, on
+from autolect.core.device import Device, compile_parts, on
 from autolect.core.errors import UserError
 from autolect.core.goal import Goal, Loss, Score, Tensors
 from autolect.core.progress import Progress, Silent
@@ -367,8 +367,8 @@ class _Loop:
         network, weights = self.goal.network, self.weights()
         network.train()
         places = np.linspace(0, self.batches.num_batches - 1, MEASURED_STEPS).astype(int)
-        # What is compiled is compiled for a shape when it is first seen.
-        for place in places if compiles(self.device.place) else [0]:
+        # Kernels, and products on a processor, are made ready for a shape when it is first seen.
+        for place in places:
             self._backward(int(place))
         self.spent.clear()
         started = time.monotonic()

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from autolect.text.annotation import Annotation, Mark
-from autolect.text.streams import MAX_BYTES, numbered_lines, refuse
+from autolect.text.streams import MAX_BYTES, TextFile, numbered_lines, refuse
 
-NAME = "brat"
+NAME, SUFFIX = "brat", ""
 TEXTS, MARKS = ".txt", ".ann"
 OTHERS = {
     "R": "relations",
@@ -26,7 +26,7 @@ OTHERS = {
 NOTE = "#"
 
 
-def is_mine(path: Path) -> bool:
+def is_mine(path: Path, *, encoding: str) -> bool:  # noqa: ARG001 (its name says enough)
     """Whether it is a folder with .ann files in it, or one of these."""
     if path.is_dir():
         return next(path.rglob(f"*{MARKS}"), None) is not None
@@ -74,12 +74,15 @@ def _document(beside: Path, marks: Path, encoding: str) -> Annotation:
 
 def _whole(path: Path, encoding: str) -> str:
     """The file as it is: brat counts the characters of line breaks too."""
+    file = TextFile(path=path, encoding=encoding)
     try:
         if path.stat().st_size > MAX_BYTES:
             refuse("is larger than 1 GiB", str(path), "part it")
-        return path.read_bytes().decode(encoding)
+        return path.read_bytes().decode(file.encoding)
     except UnicodeDecodeError as error:
         refuse(f"is not {encoding} at byte {error.start + 1}", str(path), "convert it, or set task.encoding")
+    except OSError as error:
+        refuse(f"cannot be read ({error.strerror})", str(path), "check that it is there and may be read")
 
 
 def _mark(line: str, text: str, where: str) -> Mark:

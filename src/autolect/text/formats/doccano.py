@@ -12,19 +12,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from autolect.text.annotation import Annotation, Mark
+from autolect.text.annotation import Annotation, Mark, spans_in
 from autolect.text.records import Record, holds_records, read_records
 from autolect.text.streams import refuse
 
-NAME = "doccano"
+NAME, SUFFIX = "doccano", ".jsonl"
 TEXT_KEYS = ("text", "data")
 LABEL_KEYS = ("label", "labels", "entities", "spans", "cats")
 RELATIONS = "relations"
 
 
-def is_mine(path: Path) -> bool:
+def is_mine(path: Path, *, encoding: str) -> bool:
     """Whether the first record has a text and a list of labels, but not of one alone: that is a table's."""
-    first = next(read_records(path, encoding="utf-8"), None) if holds_records(path) else None
+    first = next(read_records(path, encoding=encoding), None) if holds_records(path) else None
     if first is None or _text_key(first) is None:
         return False
     found = [first.values[key] for key in LABEL_KEYS if isinstance(first.values.get(key), list)]
@@ -72,6 +72,8 @@ def _items(record: Record, name: str) -> Iterator[str | Mark]:
         match item:
             case str():
                 yield item
+            case int() if not isinstance(item, bool):
+                yield str(item)
             case [int() as start, int() as end, str() as label]:
                 yield Mark(start, end, label)
             case {"start_offset": int() as start, "end_offset": int() as end, "label": str() as label}:
@@ -88,7 +90,7 @@ def _items(record: Record, name: str) -> Iterator[str | Mark]:
 
 def _tokens(record: Record) -> tuple[tuple[int, int], ...] | None:
     match record.values.get("tokens"):
-        case [*pairs] if pairs and all(isinstance(one, list) and len(one) == 2 for one in pairs):
-            return tuple((int(start), int(end)) for start, end in pairs)
+        case [*pairs]:
+            return spans_in(pairs)
         case _:
             return None

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from autolect.text.annotation import Annotation, Mark
+from autolect.text.annotation import Annotation, Mark, spans_in
 from autolect.text.records import Record, holds_records, read_records
 from autolect.text.streams import refuse, suffix
 
-NAME = "label-studio"
+NAME, SUFFIX = "label-studio", ".json"
 SPANS, CHOICES = ("labels", "hypertextlabels"), ("choices", "taxonomy")
 UNREAD = "answers of other annotators"
 
 
-def is_mine(path: Path) -> bool:
+def is_mine(path: Path, *, encoding: str) -> bool:
     """Whether the first record is a task: it has "data" and "annotations" (or "completions")."""
     if not holds_records(path) or suffix(path) != ".json":
         return False
-    first = next(read_records(path, encoding="utf-8"), None)
+    first = next(read_records(path, encoding=encoding), None)
     return first is not None and isinstance(first.values.get("data"), dict)
 
 
@@ -35,8 +36,7 @@ def read(path: Path, *, encoding: str) -> Iterator[Annotation]:
         if not isinstance(given, list):
             refuse("has no 'annotations'", record.where, "export the project as JSON")
         answers = [one for one in given if isinstance(one, dict) and not one.get("was_cancelled")]
-        if answers:
-            yield _task(record, answers)
+        yield _task(record, answers)
 
 
 def dump(annotations: Iterable[Annotation]) -> dict[str, str]:
@@ -54,33 +54,38 @@ def dump(annotations: Iterable[Annotation]) -> dict[str, str]:
 
 
 def _task(record: Record, answers: list[dict[str, Any]]) -> Annotation:
-    data = record.values.get("data")
-    texts = {key: value for key, value in (data or {}).items() if isinstance(value, str)}
+    given = record.values.get("data")
+    data = given if isinstance(given, dict) else {}
+    texts = {key: value for key, value in data.items() if isinstance(value, str)}
     text = texts.get("text") or next(iter(texts.values()), None) if texts else None
     if text is None:
         refuse("has no text in 'data'", record.where, "label text; autolect reads no images or sound")
     labels: list[str] = []
     spans: list[dict[str, Any]] = []
     lost = [UNREAD] if len(answers) > 1 else []
-    results = answers[0].get("result")
+    results = answers[0].get("result") if answers else None
     for result in results if isinstance(results, list) else []:
-        kind, value = str(result.get("type", "")).lower(), result.get("value")
-        names = value.get(kind) if isinstance(value, dict) else None
+        if not isinstance(result, dict):
+            refuse("holds a result that is no object", record.where, "export the project again")
+        kind, held = str(result.get("type", "")).lower(), result.get("value")
+        value = held if isinstance(held, dict) else {}
+        names = value.get(kind)
         if not isinstance(names, list):
             lost.append(kind or "unnamed results")
         elif kind in SPANS:
             spans += [{**value, "label": str(name)} for name in names]
         elif kind in CHOICES:
-            labels += ["/".join(one) if isinstance(one, list) else str(one) for one in names]
+            labels += ["/".join(map(str, one)) if isinstance(one, list) else str(one) for one in names]
         else:
             lost.append(kind)
-    tokens = (data or {}).get("tokens")
+    tokens = data.get("tokens")
     return Annotation(
         text=text,
         where=record.where,
         labels=tuple(labels),
         marks=_marks(spans, text, record),
-        tokens=tuple((start, end) for start, end in tokens) if isinstance(tokens, list) else None,
+        answered=bool(answers),
+        tokens=spans_in(tokens) if isinstance(tokens, list) else None,
         lost=tuple(dict.fromkeys(lost)),
     )
 
@@ -90,7 +95,10 @@ def _marks(spans: list[dict[str, Any]], text: str, record: Record) -> tuple[Mark
     for span in spans:
         if not isinstance(span.get("start"), int) or not isinstance(span.get("end"), int):
             refuse(f"a span of {span['label']!r} has no start and end", record.where, "export it again")
-    places = {_units(text[:at]): at for at in range(len(text) + 1)} if _units(text) > len(text) else {}
+    places = {}
+    if _units(text) > len(text):
+        widths = (1 + (character > "\uffff") for character in text)
+        places = {unit: at for at, unit in enumerate(accumulate(widths, initial=0))}
     counted = [Mark(places.get(one["start"], -1), places.get(one["end"], -1), one["label"]) for one in spans]
     plain = [Mark(one["start"], one["end"], one["label"]) for one in spans]
     for marks in (counted, plain) if places else (plain,):
