@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autolect.core.progress import Silent
-from autolect.jobs.finding import embedded, fused
+from autolect.jobs.finding import embedded, joined
 from autolect.jobs.use import load
 from autolect.text import lexical
 
@@ -46,8 +46,8 @@ def main() -> None:
         words = lexical.scores(weights, lexical.count(queries, language=lect.info.language))
         vectors = embedded(lect, queries, progress=Silent()) @ embedded(lect, texts, progress=Silent()).T
         for scores in (words, vectors):
-            scores[own] = -np.inf
-        ways = {"words (BM25)": words, "vectors": vectors, "both": fused(words, vectors)}
+            scores[own] = -1
+        ways = {"words (BM25)": words, "vectors": vectors, "both": joined(words, vectors)}
         for half, some in (("odd", slice(0, None, 2)), ("even", slice(1, None, 2)), ("all", slice(None))):
             for way, scores in ways.items():
                 gain, precision = measured(scores[some], relevant[some])

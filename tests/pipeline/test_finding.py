@@ -118,7 +118,7 @@ def test_the_verbs_answer_in_json(
 
 def test_words_that_no_text_has_put_none_before_another() -> None:
     words, vectors = np.zeros((1, 50), np.float32), np.linspace(-1, 0.9, 50, dtype=np.float32)[None]
-    assert finding.fused(words, vectors)[0].argmax() == 49
+    assert finding.joined(words, vectors)[0].argmax() == 49
 
 
 def test_nothing_else_is_written_over(tmp_path: Path, library: tuple[Path, Path, list[str]]) -> None:

@@ -1,6 +1,6 @@
 """Which texts share rare words with a query: BM25 (Robertson 1994) over hashed terms.
 
-A term is a word, the beginning of a long word (so that forms of one word meet without a list of endings), or
+A term is a word, a beginning of a longer word (so that forms of one word meet without a list of endings), or
 two neighbouring Chinese characters.
 """
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 BUCKETS = 1 << 20
-STEM = 5
-"""Letters of a longer word that are a term of their own."""
+STEMS = (4, 6)
+"""So many first letters of a longer word are terms of their own."""
 K1, B = 1.2, 0.75
 """How soon more of a term counts for little, and how much long texts are held back."""
 
@@ -31,7 +31,8 @@ def terms(text: str, *, language: str) -> list[str]:
     text = text.lower()
     words = [text[start:end] for start, end in segment.words(text, language=language)]
     words = [word for word in words if any(map(str.isalnum, word))]
-    stems = [f"{word[:STEM]}*" for word in words if len(word) > STEM and not segment.is_cjk(word[0])]
+    spelt = [word for word in words if not segment.is_cjk(word[0])]
+    stems = [f"{word[:size]}*" for size in STEMS for word in spelt if len(word) > size]
     pairs = [a + b for a, b in itertools.pairwise(text) if segment.is_cjk(a) and segment.is_cjk(b)]
     return [*words, *stems, *pairs]
 
