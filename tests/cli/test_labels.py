@@ -147,3 +147,31 @@ def test_a_name_that_says_another_format_is_refused(
 def test_labels_alone_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert called("labels") == 0
     assert "convert" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", ["b.conll", "b.jsonl"])
+def test_a_text_without_spans_is_an_example_like_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str
+) -> None:
+    lines = '{"text": "Ann met Bob", "label": [[0, 3, "PER"]]}\n{"text": "Nothing here.", "label": []}\n'
+    source = file(tmp_path, "a.jsonl", lines)
+    assert answer(capsys, "labels", "convert", source, str(tmp_path / target))["examples"] == 2
+
+
+def test_labels_of_whole_texts_are_not_for_brat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        called("labels", "convert", file(tmp_path, "a.tsv", TRAIN), str(tmp_path / "b"), "--to", "brat") == 2
+    )
+    assert "which brat cannot hold" in capsys.readouterr().err
+
+
+def test_a_column_is_named_by_its_number_without_quotes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(
+        f"{n}\tfilm number {n} is {('good', 'bad')[n % 2]}\t{('yes', 'no')[n % 2]}\n" for n in range(40)
+    )
+    source = file(tmp_path, "a.tsv", rows)
+    words = ("--set", "task.text_column=2", "task.label_column=3")
+    found = answer(capsys, "labels", "check", source, *words)
+    assert found["parts"]["train"]["labels"] == {"yes": 20, "no": 20}  # type: ignore[index]

@@ -139,7 +139,8 @@ def _show(found: Findings) -> None:
         )
         for label in names[:_SHOWN]
     ]
-    show.write(show.table(counted, columns=("label", *found.parts, "")))
+    if counted:
+        show.write(show.table(counted, columns=("label", *found.parts, "")))
     if len(names) > _SHOWN:
         show.write(f"and {len(names) - _SHOWN:,} more; --json gives all")
     for name, part in found.parts.items():

@@ -278,10 +278,11 @@ def _compare(
             for name, content in written.items():
                 (place / name).write_text(content, encoding="utf-8", newline="")
         again = _annotations(place, "utf-8")
+    spans = any(one.marks or one.tokens for one in annotations)
     differing = [
         one.where
         for one, other in itertools.zip_longest(annotations, again)
-        if one is None or other is None or _essence(one) != _essence(other)
+        if one is None or other is None or _essence(one, spans=spans) != _essence(other, spans=spans)
     ]
     if differing:
         raise UserError(
@@ -291,12 +292,12 @@ def _compare(
         )
 
 
-def _essence(one: Annotation) -> tuple[Any, ...]:
-    """What must survive: labels, and words with their tags, or the text where there are none."""
-    if one.labels or not (one.marks or one.tokens):
-        return ("labels", one.text, set(one.labels), set(one.marks))
+def _essence(one: Annotation, *, spans: bool) -> tuple[Any, ...]:
+    """What must survive: labels, and words with their tags where any text has spans, else the text."""
+    if not spans:
+        return (one.text, set(one.labels))
     tokens, tags = one.tokens, one.tags
     if tokens is None or tags is None:
         found = tagged(one, mend=False)
         tokens, tags = found.tokens, found.tags
-    return ("tags", [one.text[start:end] for start, end in tokens], list(tags))
+    return ([one.text[start:end] for start, end in tokens], list(tags), set(one.labels))

@@ -205,7 +205,7 @@ def _test(facts: dict[str, Any]) -> Chapter | None:
     gain = model["score"] - best["score"]
     verdict = Note(
         f"{gain:+.3f} against the best baseline ({best['title']})."
-        + ("" if gain > 0 else " No gain: the simple tool is as good on these labels."),
+        + ("" if gain > 0 else f" No gain: the simple tool is {_as_good(model, best)} on these labels."),
         "good" if gain > 0 else "warn",
     )
     blocks: list[Block] = [verdict]
@@ -236,6 +236,11 @@ def _test(facts: dict[str, Any]) -> Chapter | None:
         f" valid examples; {counts['train']} to learn from."
     )
     return Chapter("Test", lead, tuple(blocks))
+
+
+def _as_good(model: dict[str, Any], best: dict[str, Any]) -> str:
+    """What to call a simple tool that is not below the model."""
+    return "better" if model["high"] < best["low"] else "as good"
 
 
 def _details(model: dict[str, Any]) -> list[Block]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor
 
 from autolect.core.config import Section
@@ -21,6 +21,15 @@ from autolect.text.tokenizer import MASK, NUM_SPECIAL
 from autolect.train.batches import Batches
 
 MEASURED_TOKENS = 8192
+
+
+def _named(value: Any) -> Any:
+    """A column that is given by its number needs no quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Column = Annotated[str | None, BeforeValidator(_named)]
+"""A column by its name, or by its number from 1."""
 
 
 class DataConfig(Section):

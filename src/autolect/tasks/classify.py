@@ -29,6 +29,7 @@ from autolect.tasks._choice import Choice, One, Several
 from autolect.tasks._common import (
     NO_BAG,
     Bag,
+    Column,
     WideConfig,
     bag,
     hidden,
@@ -56,9 +57,9 @@ class ClassifyConfig(WideConfig):
     """One label a text, or several."""
 
     kind: Literal["classify"] = "classify"
-    text_column: str | None = None
+    text_column: Column = None
     """Column of the text, by name or by number from 1; empty: found and shown."""
-    label_column: str | None = None
+    label_column: Column = None
     """Column of the label; empty: found and shown."""
     several: bool = False
     """A text may have several labels, or none; in a table they stand in one cell."""

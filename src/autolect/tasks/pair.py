@@ -27,7 +27,7 @@ from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks import _trees
 from autolect.tasks._choice import One
-from autolect.tasks._common import DataConfig, hidden, over_rows
+from autolect.tasks._common import Column, DataConfig, hidden, over_rows
 from autolect.text import pair_features
 from autolect.text.noise import padded
 from autolect.text.pair_features import Matched
@@ -54,11 +54,11 @@ class PairConfig(DataConfig):
     """A score or a label for two texts."""
 
     kind: Literal["pair"] = "pair"
-    first_column: str | None = None
+    first_column: Column = None
     """Column of the first text, by name or by number from 1; empty: found and shown."""
-    second_column: str | None = None
+    second_column: Column = None
     """Column of the second text; empty: found and shown."""
-    label_column: str | None = None
+    label_column: Column = None
     """Column of the score or label; empty: found and shown."""
     answer: Literal["auto", "score", "label"] = "auto"
     """auto: a score where the answers are numbers, and more than ten different ones or not all whole."""

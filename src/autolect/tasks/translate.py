@@ -25,7 +25,7 @@ from autolect.core.metrics import Tally
 from autolect.nn.losses import NO_TARGET, tensors, token_loss
 from autolect.nn.model import Architecture, Model
 from autolect.nn.writing import Pen, search
-from autolect.tasks._common import DataConfig, hidden, over_rows
+from autolect.tasks._common import Column, DataConfig, hidden, over_rows
 from autolect.text.language import guess
 from autolect.text.noise import padded
 from autolect.text.pairs import PairExample, ReadPairs, read_pairs
@@ -42,9 +42,9 @@ class TranslateConfig(DataConfig):
     """From one text to another."""
 
     kind: Literal["translate"] = "translate"
-    source_column: str | None = None
+    source_column: Column = None
     """Column of the texts to translate, by name or by number from 1; empty: the first."""
-    target_column: str | None = None
+    target_column: Column = None
     """Column of their translations; empty: the second."""
     decoder: str = "transformer"
     """Kind of the decoder: transformer, lstm, gru."""

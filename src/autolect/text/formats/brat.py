@@ -46,6 +46,8 @@ def dump(annotations: Iterable[Annotation]) -> dict[str, str]:
     """A pair of files for each text, named by its number."""
     found: dict[str, str] = {}
     for number, one in enumerate(annotations, start=1):
+        if one.labels:
+            refuse("has a label of the whole text, which brat cannot hold", one.where, "write .jsonl")
         lines = [
             f"T{place}\t{label} {start} {end}\t{_flat(one.text[start:end])}\n"
             for place, (start, end, label) in enumerate(one.marks, start=1)
