@@ -22,8 +22,8 @@ def called(*words: str) -> int:
     return caught.value.code
 
 
-def answer(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
-    assert called("--json", *words) == 0
+def answer(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> dict[str, object]:
+    assert called("--json", *words) == status
     found: dict[str, object] = json.loads(capsys.readouterr().out)
     return found
 
@@ -38,7 +38,7 @@ def test_check_tells_counts_repeats_contradictions_and_overlap(
 ) -> None:
     train = file(tmp_path, "train.tsv", TRAIN + "Good film number 0!\tno\nodd one\tperhaps\n")
     test = file(tmp_path, "test.tsv", "text\tlabel\ngood film number 2\tyes\nanother\tnever\n")
-    found = answer(capsys, "labels", "check", train, "--test", test)
+    found = answer(capsys, "labels", "check", train, "--test", test, status=2)
     assert found["kind"] == "classify"
     parts = found["parts"]
     assert isinstance(parts, dict)
@@ -46,10 +46,10 @@ def test_check_tells_counts_repeats_contradictions_and_overlap(
     assert parts["train"]["repeated"] == 1
     told = " | ".join(str(one) for one in found["troubles"])  # type: ignore[attr-defined]
     assert "carry different labels" in told
-    assert "1 text(s) of test stand in train" in told
+    assert "1 text(s) of test stand in train" in str(found["refusals"])
     assert "labels that train lacks" in told.replace("label(s)", "labels")
     assert "perhaps 1" in told
-    assert called("labels", "check", train, "--test", test) == 0
+    assert called("labels", "check", train, "--test", test) == 2
     assert "█" in capsys.readouterr().out
 
 
@@ -57,9 +57,12 @@ def test_check_reads_spans_that_a_run_would_refuse_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = ['{"text": "Ann met Bob", "label": [[0, 3, "PER"], [8, 10, "PER"]]}\n'] * 20
-    found = answer(capsys, "labels", "check", file(tmp_path, "a.jsonl", "".join(lines)))
+    source = file(tmp_path, "a.jsonl", "".join(lines))
+    found = answer(capsys, "labels", "check", source, status=2)
     assert found["kind"] == "tag"
-    assert any("task.mend" in step for step in found["plan"])  # type: ignore[attr-defined]
+    assert "task.mend" in str(found["refusals"])
+    mended = answer(capsys, "labels", "check", source, "--set", "task.mend=true", status=2)
+    assert "task.mend" not in str(mended["refusals"])
 
 
 @pytest.mark.parametrize("form", ["doccano", "label-studio"])
@@ -175,3 +178,10 @@ def test_a_column_is_named_by_its_number_without_quotes(
     words = ("--set", "task.text_column=2", "task.label_column=3")
     found = answer(capsys, "labels", "check", source, *words)
     assert found["parts"]["train"]["labels"] == {"yes": 20, "no": 20}  # type: ignore[index]
+
+
+def test_too_few_examples_are_refused_as_a_run_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = file(tmp_path, "a.tsv", "text\tlabel\none film\tyes\nanother\tno\n")
+    assert "too few" in str(answer(capsys, "labels", "check", source, status=2)["refusals"])

@@ -17,6 +17,8 @@ _BARS = 24
 """Width of the longest bar."""
 _FIRST, _CHARACTERS = 10, 100
 """Texts that are shown, and how much of each."""
+REFUSED = 2
+"""Exit status where a run would refuse the files."""
 _SHOWN = 40
 """Labels that a table shows."""
 
@@ -30,15 +32,21 @@ def check(
     ] = None,
     assignments: options.Assignments = None,
 ) -> None:
-    """Say what labelled files hold: labels, repeats, contradictions, what stands in two splits."""
+    """Say what labelled files hold: labels, repeats, contradictions, what stands in two splits.
+
+    The status is 2 where a run would refuse them.
+    """
     voice = options.voice_of(ctx)
     from autolect.jobs import labels
 
-    found = labels.check(_config(what, valid, test, assignments))
+    config, seed = _config(what, valid, test, assignments)
+    found = labels.check(config, seed=seed)
     if voice.json:
         show.write(show.plain_json(found.plain()))
-        return
-    _show(found)
+    else:
+        _show(found)
+    if found.refusals:
+        raise typer.Exit(REFUSED)
 
 
 def convert(
@@ -103,23 +111,26 @@ def suggest(
     show.write(f"{len(found):,} texts with guesses: {show.safe(str(target))}")
 
 
-def _config(what: Path, valid: Path | None, test: Path | None, assignments: list[str] | None) -> Any:
-    """The task's settings of a recipe, or for files by what they hold."""
+def _config(
+    what: Path, valid: Path | None, test: Path | None, assignments: list[str] | None
+) -> tuple[Any, int]:
+    """The task's settings of a recipe and its seed, or for files by what they hold."""
     from autolect.core import config, recipe
     from autolect.jobs import labels
 
     if what.suffix == ".toml":
-        task = recipe.read(what, overrides=assignments or []).task
-        if task is None:
+        read = recipe.read(what, overrides=assignments or [])
+        if read.task is None:
             raise UserError("has no [task]", where=str(what), fix="name a labelled file")
-        return task
+        return read.task, read.seed
     if not what.exists():
         raise UserError("no such file", where=str(what), fix="check the name")
     given = config.merge(map(config.parse_assignment, assignments or [])).get("task", {})
     seen = labels.look(what, encoding=given.get("encoding", "utf-8"))
     named = {"train": what, "valid": valid, "test": test}
     table = {name: str(path) for name, path in named.items() if path}
-    return recipe.task_from({"kind": seen.kind if seen else "classify", **table}, overrides=assignments or [])
+    told = {"kind": seen.kind if seen else "classify", **table}
+    return recipe.task_from(told, overrides=assignments or []), 0
 
 
 def _show(found: Findings) -> None:
@@ -147,9 +158,11 @@ def _show(found: Findings) -> None:
         for note in part.notes:
             show.write(f"{name}: {show.safe(note)}")
     show.write()
+    for refusal in found.refusals:
+        show.write(f"{show.paint('a run refuses this:', 'red')} {show.safe(refusal)}")
     for trouble in found.troubles:
-        show.write(f"{show.paint('!', 'red')} {show.safe(trouble)}")
-    if not found.troubles:
+        show.write(f"! {show.safe(trouble)}")
+    if not found.troubles and not found.refusals:
         show.write(show.paint("nothing that stands in the way of a run", "green"))
     for step in found.plan:
         show.write(f"  {show.safe(step)}")

@@ -23,7 +23,7 @@ from autolect.jobs.loading import TaskNetwork, copy_vectors, load_model, reader_
 from autolect.jobs.pretrain import write_info
 from autolect.nn import weights
 from autolect.text.formats import brat
-from autolect.text.labelled_split import Overlap, Parts, conflicts, overlap, some, split
+from autolect.text.labelled_split import Overlap, Parts, conflicts, drawn, overlap
 from autolect.text.reading import Reader
 from autolect.train.loop import Outcome, fit
 
@@ -92,23 +92,14 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
         for note in found.notes:
             progress.say(f"{name}: {note}")
     given = {name: found.examples for name, found in read.items()}
-    valid_share = 0.0 if "valid" in given else config.valid_share
-    test_share = 0.0 if "test" in given else config.test_share
-    train, drawn_valid, drawn_test = given["train"], (), ()
-    if valid_share or test_share:
-        parts = split(train, valid=valid_share, test=test_share, seed=recipe.seed)
-        train, drawn_valid, drawn_test = parts.train, parts.valid, parts.test
-    valid = some(given.get("valid", drawn_valid), config.share, seed=recipe.seed)
-    train = some(train, config.share, seed=recipe.seed)
-    parts = Parts(train=train, valid=valid, test=given.get("test", drawn_test))
+    shares = {"valid": config.valid_share, "test": config.test_share, "share": config.share}
+    parts = drawn(given, **shares, seed=recipe.seed)
     overlaps = overlap(parts)
     _refuse_overlap(overlaps, allowed=config.allow_overlap, progress=progress)
-    clashes = conflicts(train)
+    clashes = conflicts(parts.train)
     if clashes:
         progress.say(f"{len(clashes)} text(s) of train carry different labels, first {clashes[0].where}")
-    if not parts.valid or not parts.test:
-        raise UserError("too few examples to keep some for valid and test", where="task.train")
-    labels = plugin.find_labels(train)
+    labels = plugin.find_labels(parts.train)
     _warn_unseen(labels, parts, progress)
     return Data(
         parts=parts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from autolect.core.errors import UserError
 from autolect.text import formats, labelled, records, streams
 from autolect.text.annotation import Annotation, marks_of, tagged
 from autolect.text.formats import brat
-from autolect.text.labelled_split import Parts, conflicts, normalise, overlap
+from autolect.text.labelled_split import Overlap, Parts, conflicts, drawn, normalise, overlap
 from autolect.text.labelled_writing import DUMPS
 
 Kind = Literal["classify", "tag"]
@@ -66,8 +66,10 @@ class Findings:
 
     kind: Kind
     parts: dict[str, Part]
+    refusals: tuple[str, ...]
+    """Why a run would not begin."""
     troubles: tuple[str, ...]
-    """What stands in the way of a run, or makes its score worth less."""
+    """What makes its score worth less."""
     plan: tuple[str, ...]
     """What a run would do with these files."""
 
@@ -100,8 +102,8 @@ def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
     return Look(path, "classify", texts.text_column, len(labels))
 
 
-def check(config: Any) -> Findings:
-    """Read the files of a recipe's task and say what is in them and between them.
+def check(config: Any, *, seed: int = 0) -> Findings:
+    """Read the files of a task, split them as a run with this seed does, and say what is in and between them.
 
     UserError with file and line for what cannot be read at all.
     """
@@ -114,12 +116,25 @@ def check(config: Any) -> Findings:
         if path
     }
     parts = {name: _part(named[name], found) for name, found in read.items()}
-    splits: Parts[Any] = Parts(**{name: read[name].examples if name in read else () for name in named})
+    given = {name: found.examples for name, found in read.items()}
+    refusals, splits = [], Parts(train=given["train"], valid=(), test=())
+    try:
+        shares = {"valid": config.valid_share, "test": config.test_share, "share": config.share}
+        splits = drawn(given, **shares, seed=seed)
+        plugin.find_labels(splits.train)
+    except UserError as error:
+        refusals.append(f"{error.what}; {error.fix}" if error.fix else error.what)
+    shared = [_shared(one) for one in overlap(splits) if one.num_shared]
+    spoilt = list(_spoilt(read)) if mended and not config.mend else []
+    refusals += [f"{one}: refused unless task.mend = true" for one in spoilt]
+    if not config.allow_overlap:
+        refusals += [f"{one}: refused unless task.allow_overlap = true" for one in shared]
     return Findings(
         kind=config.kind,
         parts=parts,
-        troubles=tuple(_troubles(parts, splits, config)),
-        plan=tuple(_plan(parts, config)),
+        refusals=tuple(refusals),
+        troubles=(*(shared if config.allow_overlap else ()), *_troubles(parts, given)),
+        plan=tuple(_plan(parts, splits, config)),
     )
 
 
@@ -178,26 +193,33 @@ def _part(path: str, read: Any) -> Part:
     )
 
 
-def _troubles(parts: dict[str, Part], splits: Parts[Any], config: Any) -> list[str]:
+def _shared(one: Overlap) -> str:
+    pairs = "; ".join(f"{pair.other} and {pair.one}" for pair in one.pairs[:SHOWN])
+    kinds = f"{one.num_exact} exact, {one.num_normalised} normalised, {one.num_near} near"
+    return f"{one.num_shared} text(s) of {one.later} stand in {one.earlier} too ({kinds}; {pairs})"
+
+
+def _spoilt(read: dict[str, Any]) -> Iterator[str]:
+    """Spans that tags cannot say."""
+    for name, found in read.items():
+        if found.mended:
+            first = found.mended[0]
+            what = "span(s) cut a word or share one with another"
+            yield f"{name}: {len(found.mended)} {what}, first {first.label!r} at {first.where}"
+
+
+def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
     found: list[str] = []
     for name, part in parts.items():
         if part.repeated:
             found.append(f"{name}: {part.repeated} text(s) stand there more than once")
-        clashes = conflicts(getattr(splits, name))
+        clashes = conflicts(given[name])
         if clashes:
             shown = "; ".join(
                 f"{' and '.join(clash.where[:2])} ({' or '.join(sorted(set(clash.labels))[:2])})"
                 for clash in clashes[:SHOWN]
             )
             found.append(f"{name}: {len(clashes)} text(s) carry different labels: {shown}")
-    for one in overlap(splits):
-        if one.num_shared:
-            pairs = "; ".join(f"{pair.other} and {pair.one}" for pair in one.pairs[:SHOWN])
-            allowed = "allowed by the recipe" if config.allow_overlap else "refused unless task.allow_overlap"
-            found.append(
-                f"{one.num_shared} text(s) of {one.later} stand in {one.earlier} too ({one.num_exact} exact,"
-                f" {one.num_normalised} normalised, {one.num_near} near), {allowed}: {pairs}"
-            )
     known = parts["train"].labels
     for name in ("valid", "test"):
         unseen = sorted(set(parts[name].labels) - set(known)) if name in parts else []
@@ -212,19 +234,16 @@ def _troubles(parts: dict[str, Part], splits: Parts[Any], config: Any) -> list[s
     return found
 
 
-def _plan(parts: dict[str, Part], config: Any) -> list[str]:
-    found = []
-    total = parts["train"].examples
-    for name, share in (("valid", config.valid_share), ("test", config.test_share)):
-        if name not in parts:
-            found.append(
-                f"{name}: about {round(share * total)} examples are drawn from train, labels in proportion"
-            )
+def _plan(parts: dict[str, Part], splits: Parts[Any], config: Any) -> list[str]:
+    if not splits.test:
+        return []
+    found = [
+        f"{name}: {len(getattr(splits, name)):,} examples are drawn from train, labels in proportion"
+        for name in ("valid", "test")
+        if name not in parts
+    ]
     if config.refit:
         found.append("after all choices the model learns once more from train and valid together")
-    mended = [note for part in parts.values() for note in part.notes if "span(s)" in note]
-    if mended and not getattr(config, "mend", True):
-        found.append("spans as above are refused unless task.mend = true")
     return found
 
 

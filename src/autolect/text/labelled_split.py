@@ -109,6 +109,26 @@ def split(
     return Parts(train=chosen["train"], valid=chosen["valid"], test=chosen["test"])
 
 
+def drawn(
+    given: Mapping[str, tuple[Example, ...]], *, valid: float, test: float, share: float, seed: int
+) -> Parts[Example]:
+    """The parts of a run: those that are given, and for the others shares of train; of train and valid the
+    share that is used. UserError where there are too few examples.
+    """
+    valid_share, test_share = 0.0 if "valid" in given else valid, 0.0 if "test" in given else test
+    parts = Parts(train=given["train"], valid=(), test=())
+    if valid_share or test_share:
+        parts = split(given["train"], valid=valid_share, test=test_share, seed=seed)
+    found = Parts(
+        train=some(parts.train, share, seed=seed),
+        valid=some(given.get("valid", parts.valid), share, seed=seed),
+        test=given.get("test", parts.test),
+    )
+    if not found.valid or not found.test:
+        raise UserError("too few examples to keep some for valid and test", where="task.train")
+    return found
+
+
 def some(examples: tuple[Example, ...], share: float, *, seed: int) -> tuple[Example, ...]:
     """A share of the examples, drawn as `split` draws; one example of each label where that is more."""
     key = _default_key(examples)
