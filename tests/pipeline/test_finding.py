@@ -89,6 +89,8 @@ def test_words_that_all_groups_have_tell_none_apart() -> None:
     found = cluster.keywords(texts, np.array([0, 0, 1, 1]), language="en")
     assert found[0][0] == "ship"
     assert found[1][0] == "judge"
+    assert "the" not in {word for words in found for word in words}
+    assert cluster.keywords(["kutya ugat"], np.array([0]), language="xx") == [("kutya", "ugat")]
 
 
 def test_dense_groups_are_found_and_strays_are_in_none() -> None:

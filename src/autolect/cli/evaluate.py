@@ -74,7 +74,8 @@ def _compare(ctx: typer.Context, folders: list[Path], test: Path, assignments: l
         for one in found
     ]
     columns = ("bundle", found[0].measure, "95 % interval", "against the first", "p")
-    show.write(show.table(rows, columns=columns))
+    shown = len(columns) if len(found) > 1 else 3
+    show.write(show.table([row[:shown] for row in rows], columns=columns[:shown]))
     for one in found[1:]:
         assert one.against is not None
         sure = one.against.low > 0 or one.against.high < 0

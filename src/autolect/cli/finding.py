@@ -66,6 +66,8 @@ def search(
     from autolect.jobs.finding import Index
 
     found = Index(what)
+    if any(not one.strip() for one in query or ()):
+        raise UserError("a query is empty", where="QUERY", fix="say what to look for")
     for batch in options.batches(query, file):
         for one, texts in zip(batch, found.search(batch, count=count), strict=True):
             _show(texts, json=voice.json, asked={"query": one})

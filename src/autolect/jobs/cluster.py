@@ -18,6 +18,7 @@ from autolect.jobs.finding import embedded
 from autolect.jobs.use import load
 from autolect.report import grouping, page
 from autolect.text import readers, segment
+from autolect.text.clean_steps import stop_words
 
 KIND = "clusters"
 GROUPS, PAGE = "clusters.jsonl", "report.html"
@@ -106,10 +107,15 @@ def keywords(texts: Sequence[str], places: NDArray[np.int64], *, language: str) 
     """The words that each group has more often than the others (class-based TF-IDF: Grootendorst 2022)."""
     counts: list[Counter[str]] = [Counter() for _ in range(int(places.max(initial=NONE)) + 1)]
     total: Counter[str] = Counter()
+    try:
+        dull = stop_words(language)
+    except UserError:
+        dull = frozenset()  # There is no list for this language.
     for text, place in zip(texts, places.tolist(), strict=True):
         low = text.lower()
         words = [low[start:end] for start, end in segment.words(low, language=language)]
-        words = [word for word in words if word.isalpha() and (len(word) > 2 or segment.is_cjk(word[0]))]
+        words = [word for word in words if word.isalpha() and word not in dull]
+        words = [word for word in words if len(word) > 2 or segment.is_cjk(word[0])]
         total.update(words)
         if place != NONE:
             counts[place].update(words)

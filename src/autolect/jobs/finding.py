@@ -111,7 +111,7 @@ class Index:
         """The texts that are most like one of the index, that one left out."""
         if not 0 <= number < len(self.texts):
             what = f"there is no text {number} among {len(self.texts):,}"
-            raise UserError(what, where="--number", fix=f"numbers go from 0 to {len(self.texts) - 1}")
+            raise UserError(what, where="NUMBER", fix=f"numbers go from 0 to {len(self.texts) - 1}")
         found = self.search([self.texts[number]["text"]], count=count + 1)[0]
         return [one for one in found if one.number != number][:count]
 

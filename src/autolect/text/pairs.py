@@ -102,7 +102,7 @@ def parted(text: str) -> tuple[str, str]:
         raise UserError(
             f"holds {len(parts)} text(s), and two are asked for",
             where=repr(text[:40]),
-            fix="part the two texts by one tab",
+            fix="part the two texts by one tab; in a shell that is $'one\\tother'",
         )
     return parts[0].strip(), parts[1].strip()
 
