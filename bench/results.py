@@ -1,4 +1,4 @@
-"""Scores on real labelled sets, beside simple tools on the same labels: the table of docs/results.md.
+"""Scores on real labelled sets, beside simple tools on the same labels.
 
 python bench/sets.py DATA build/sets
 python bench/results.py build/sets --out runs/results --bundles en=BUNDLE zh=BUNDLE --sets ner-zh-weibo ...
