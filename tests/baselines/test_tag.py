@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from autolect.baselines import crf
 from autolect.core import metrics, registry
 from autolect.text import segment
 from autolect.text.labelled import TokenExample
@@ -103,17 +102,3 @@ def test_crf_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     predict("crf", ENGLISH, ENGLISH[:1])
     assert list(tmp_path.iterdir()) == []
-
-
-def test_large_data_gets_fewer_steps_but_never_too_few() -> None:
-    assert crf._iterations(ENGLISH) == crf.MAX_ITERATIONS
-    long = example(["a"] * 100_000, [f"T{number % 200}" for number in range(100_000)])
-    assert crf._iterations([long]) == 50
-    assert crf._iterations([long] * 3) == crf.MIN_ITERATIONS
-
-
-def test_chinese_in_words_and_english_are_no_characters() -> None:
-    words = [example(["我们", "在", "北京", "工作", "。"], ["O"] * 5)]
-    assert crf._in_characters(CHINESE)
-    assert not crf._in_characters(words)
-    assert not crf._in_characters(ENGLISH)

@@ -7,7 +7,10 @@ from torch import Tensor, nn
 
 
 class Crf(nn.Module):
-    """scores (B,U,L), keep (B,U) True on a prefix of each row, tags (B,U).
+    """Which tag may follow which, and what follows from scores under these rules.
+
+    scores (B,U,L), moves (L,L) score of each tag after each, keep (B,U) True on a prefix of each row, tags
+    (B,U).
 
     ``allowed`` (L,L): False where a tag may never follow another, such as I-x after B-y.
     ``begins`` (L,): False where a tag may not stand first.
@@ -18,31 +21,32 @@ class Crf(nn.Module):
 
     def __init__(self, allowed: Tensor, begins: Tensor) -> None:
         super().__init__()
-        self.moves = nn.Parameter(torch.zeros(allowed.shape))
         self.register_buffer("allowed", allowed, persistent=False)
         self.register_buffer("begins", begins, persistent=False)
 
-    def loss(self, scores: Tensor, keep: Tensor, tags: Tensor) -> Tensor:
-        """Sum over rows of -log p(tags)."""
-        return (self.log_partition(scores, keep) - self.path_score(scores, keep, tags)).sum()
+    def costs(self, scores: Tensor, moves: Tensor, keep: Tensor, tags: Tensor) -> Tensor:
+        """(B,): -log p(tags)."""
+        return self.log_partition(scores, moves, keep) - self.path_score(scores, moves, keep, tags)
 
-    def log_partition(self, scores: Tensor, keep: Tensor) -> Tensor:
+    def log_partition(self, scores: Tensor, moves: Tensor, keep: Tensor) -> Tensor:
         """(B,): log of the sum over all tag paths."""
-        moves, alpha = self._moves(), scores[:, 0] + self._first()
+        moves, alpha = self._ruled(moves), self._first(scores)
         for place in range(1, scores.shape[1]):
             longer = torch.logsumexp(alpha[:, :, None] + moves, dim=1) + scores[:, place]
             alpha = torch.where(keep[:, place, None], longer, alpha)
         return torch.logsumexp(alpha, dim=1)
 
-    def path_score(self, scores: Tensor, keep: Tensor, tags: Tensor) -> Tensor:
+    def path_score(self, scores: Tensor, moves: Tensor, keep: Tensor, tags: Tensor) -> Tensor:
         """(B,): the unnormalised log score of one path."""
+        moves = self._ruled(moves)
         chosen = scores.gather(2, tags[..., None]).squeeze(2)
-        moved = self._moves()[tags[:, :-1], tags[:, 1:]]
-        return self._first()[tags[:, 0]] + (chosen * keep).sum(1) + (moved * keep[:, 1:]).sum(1)
+        moved = moves[tags[:, :-1], tags[:, 1:]]
+        barred = torch.zeros_like(moves[0]).masked_fill(~self.begins, _NEVER)
+        return barred[tags[:, 0]] + (chosen * keep).sum(1) + (moved * keep[:, 1:]).sum(1)
 
-    def best(self, scores: Tensor, keep: Tensor) -> Tensor:
+    def best(self, scores: Tensor, moves: Tensor, keep: Tensor) -> Tensor:
         """(B,U): the most likely path of each row (Viterbi); 0 where not keep."""
-        moves, alpha = self._moves(), scores[:, 0] + self._first()
+        moves, alpha = self._ruled(moves), self._first(scores)
         backs: list[Tensor] = []
         stay = torch.arange(scores.shape[2], device=scores.device).expand_as(alpha)
         for place in range(1, scores.shape[1]):
@@ -55,11 +59,28 @@ class Crf(nn.Module):
             path.append(back.gather(1, path[-1][:, None]).squeeze(1))
         return torch.stack(path[::-1], dim=1) * keep
 
-    def _moves(self) -> Tensor:
-        return self.moves.masked_fill(~self.allowed, _NEVER)
+    def chances(self, scores: Tensor, moves: Tensor, keep: Tensor) -> Tensor:
+        """(B,U,L): how likely each tag is at each place, over all paths (forward and backward)."""
+        moves, alpha = self._ruled(moves), self._first(scores)
+        forward = [alpha]
+        for place in range(1, scores.shape[1]):
+            longer = torch.logsumexp(alpha[:, :, None] + moves, dim=1) + scores[:, place]
+            alpha = torch.where(keep[:, place, None], longer, alpha)
+            forward.append(alpha)
+        beta = torch.zeros_like(alpha)
+        backward = [beta]
+        for place in range(scores.shape[1] - 1, 0, -1):
+            longer = torch.logsumexp(moves + (beta + scores[:, place])[:, None, :], dim=2)
+            beta = torch.where(keep[:, place, None], longer, beta)
+            backward.append(beta)
+        both = torch.stack(forward, dim=1) + torch.stack(backward[::-1], dim=1)
+        return both.softmax(dim=-1) * keep[..., None]
 
-    def _first(self) -> Tensor:
-        return torch.zeros_like(self.moves[0]).masked_fill(~self.begins, _NEVER)
+    def _ruled(self, moves: Tensor) -> Tensor:
+        return moves.masked_fill(~self.allowed, _NEVER)
+
+    def _first(self, scores: Tensor) -> Tensor:
+        return scores[:, 0].masked_fill(~self.begins, _NEVER)
 
 
 _NEVER = -1e4

@@ -26,14 +26,15 @@ class Wide(nn.Module):
     where each item's features begin -> scores (N,L). The features of one kind have the same norm in every
     item, so that no kind drowns another by its number.
 
-    shares: of the squared norm, one a kind. gain: norm of an item's features where it has all kinds. The
-    table is learned with the network, or filled once and then left.
+    shares: of the squared norm, one a kind; an item that has all kinds has norm 1. The table is filled once,
+    by weights that were fitted elsewhere, and never trained.
     """
 
-    def __init__(self, num_labels: int, *, shares: Sequence[float] = (1.0,), gain: float = 1.0) -> None:
+    def __init__(self, num_labels: int, *, shares: Sequence[float] = (1.0,)) -> None:
         super().__init__()
-        self.scales = [gain * (share / sum(shares)) ** 0.5 for share in shares]
-        self.table = nn.EmbeddingBag(wide_buckets(num_labels), num_labels, mode="sum")
+        self.scales = [(share / sum(shares)) ** 0.5 for share in shares]
+        self.table = nn.EmbeddingBag(table_rows(num_labels), num_labels, mode="sum")
+        self.table.requires_grad_(requires_grad=False)
         nn.init.zeros_(self.table.weight)
         self.rarity: Tensor
         self.register_buffer("rarity", torch.ones(self.table.num_embeddings))
@@ -45,8 +46,7 @@ class Wide(nn.Module):
         self.rarity.copy_(torch.from_numpy(np.log((1 + len(items)) / (1 + counts)) + 1))
 
     def fill(self, table: NDArray[np.float32]) -> None:
-        """Take a table (buckets, L) that was fitted elsewhere; training leaves it alone."""
-        self.table.requires_grad_(requires_grad=False)
+        """Take a table (buckets, L) that was fitted elsewhere."""
         self.table.weight.copy_(torch.from_numpy(table))
 
     def forward(self, ids: Tensor, values: Tensor, groups: Tensor, starts: Tensor) -> Tensor:
@@ -65,9 +65,35 @@ class Wide(nn.Module):
         return values.new_tensor(self.scales)[groups] * values / squares[places].clamp(min=1e-12).sqrt()
 
 
-def wide_buckets(num_labels: int) -> int:
-    """A power of two, so that the table has at most `WIDE_WEIGHTS` weights."""
-    return 1 << max(10, (WIDE_WEIGHTS // num_labels).bit_length() - 1)
+def table_rows(num_labels: int, *, weights: int = WIDE_WEIGHTS) -> int:
+    """A power of two, so that a table of one column a label has at most so many weights."""
+    return 1 << max(10, (weights // num_labels).bit_length() - 1)
+
+
+class SparseField(nn.Module):
+    """What a random field over sparse features says of units; fitted elsewhere, never trained.
+
+    ids (M,) rows of its table, starts (N,) where each unit's features begin -> scores (N,L). moves (L,L): the
+    score of each tag after each.
+    """
+
+    def __init__(self, num_rows: int, num_labels: int) -> None:
+        super().__init__()
+        self.table = nn.EmbeddingBag(num_rows, num_labels, mode="sum")
+        self.table.requires_grad_(requires_grad=False)
+        nn.init.zeros_(self.table.weight)
+        self.moves: Tensor
+        self.register_buffer("moves", torch.zeros(num_labels, num_labels))
+
+    def fill(self, table: NDArray[np.float32], moves: NDArray[np.float32]) -> None:
+        """Take weights that were fitted elsewhere."""
+        self.table.weight.copy_(torch.from_numpy(table))
+        self.moves.copy_(torch.from_numpy(moves))
+
+    def forward(self, ids: Tensor, starts: Tensor) -> Tensor:
+        """ids, starts -> scores."""
+        scores: Tensor = self.table(ids, starts)
+        return scores
 
 
 class TextHead(nn.Module):

@@ -21,7 +21,7 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.metrics import Tally
 from autolect.core.results import Label, Labels
-from autolect.nn.heads import TextHead, Wide, wide_buckets
+from autolect.nn.heads import TextHead, Wide, table_rows
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks import _linear
@@ -298,7 +298,7 @@ class Classify:
         if self.config.features == "none":
             return NO_BAG
         found = text_features(text, language=reader.tokenizer.language)
-        return bag(found, count=wide_buckets(len(self.labels)))
+        return bag(found, count=table_rows(len(self.labels)))
 
 
 PLUGIN, CONFIG = Classify, ClassifyConfig

@@ -5,16 +5,16 @@ in   fly to New York tomorrow      out  O O B-city I-city B-date -> (7, 15, city
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from autolect.core import metrics
 from autolect.core.device import Device
@@ -23,20 +23,29 @@ from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.metrics import Tally
 from autolect.core.results import Span
 from autolect.nn.crf import Crf, iob2_rules
-from autolect.nn.heads import UnitHead, Wide, wide_buckets
+from autolect.nn.heads import SparseField, UnitHead, table_rows
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
-from autolect.tasks._common import NO_BAG, Bag, WideConfig, bag, hidden, over_rows, wide_scores, wide_tensors
+from autolect.tasks import _field
+from autolect.tasks._common import WideConfig, hidden, over_rows
 from autolect.text import segment
-from autolect.text.features import character_features, word_features
+from autolect.text.features import buckets, token_features
 from autolect.text.labelled import LabelledTokens, TokenExample, read_tokens
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
 
-SPARSE_GAIN = 24.0
-"""Norm of a unit's sparse features: an optimizer that moves every weight alike then lets them keep pace
-with the network."""
+SPARSE_WEIGHTS = 4_000_000
+"""About so many weights has the table of sparse features: with half of them entity F1 fell by a point or two
+where tags are many (docs/LOG.md)."""
+BALANCE = (0.6, 0.6)
+"""How much the network and the sparse features count before anything is known."""
+TRUST = 16.0
+"""How firmly that is believed: as much as so many squared logarithms of the change cost in likelihood."""
+SETTLED_ROWS = 256
+"""So many pieces at once when that is chosen."""
+LEANS = np.arange(0.0, 3.01, 0.25)
+"""What may be taken from the score of O, so that entities that are nearly as likely as none are found."""
 
 
 class TagConfig(WideConfig):
@@ -48,22 +57,20 @@ class TagConfig(WideConfig):
     mend: bool = False
     """Spans that cut a word grow to all of it, and of spans that share a word the longest stays; counted and
     told. Otherwise such spans are refused."""
-    feature_dropout: float = Field(default=0.3, ge=0, lt=1)
-    """Share of the sparse features that are left out in training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A run of units of one example: ids (n,), owner (n,) unit of each token from 0, tags (u,).
 
-    features: the sparse features of each unit.
+    features: the numbers of the sparse features of each unit.
     """
 
     example: int
     ids: NDArray[np.int32]
     owner: NDArray[np.int64]
     tags: NDArray[np.int64]
-    features: Sequence[Bag]
+    features: Sequence[NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +100,53 @@ class Tags:
     spans: tuple[Span, ...]
 
 
+class Scored(NamedTuple):
+    """What the P parts of a head say of some pieces (P,B,U,L); units, tags (B,U)."""
+
+    scores: Tensor
+    units: Tensor
+    tags: Tensor
+
+
 class TagHead(nn.Module):
-    """Unit scores and the random field over them."""
+    """A random field over the network's scores, and one over sparse features beside it.
+
+    balance (P,): how much each counts. lean (): what is taken from the first tag's score.
+    """
 
     def __init__(self, width: int, *, labels: tuple[str, ...], config: TagConfig) -> None:
         super().__init__()
         self.units = UnitHead(width, num_labels=len(labels), dropout=config.dropout)
-        self.wide = Wide(len(labels), gain=SPARSE_GAIN) if config.features == "hashed" else None
+        self.moves = nn.Parameter(torch.zeros(len(labels), len(labels)))
+        self.field = (
+            SparseField(sparse_rows(len(labels)), len(labels)) if config.features == "hashed" else None
+        )
         self.crf = Crf(*iob2_rules(labels))
+        self.balance: Tensor
+        self.lean: Tensor
+        self.register_buffer("balance", torch.tensor(BALANCE[: 1 if self.field is None else 2]))
+        self.register_buffer("lean", torch.zeros(()))
+
+    def mixed(self, scores: Tensor, balance: Tensor, lean: Tensor) -> tuple[Tensor, Tensor]:
+        """What the parts (P,B,U,L) say together: scores (B,U,L), and of each tag after each, moves (L,L)."""
+        moves = self.moves[None] if self.field is None else torch.stack([self.moves, self.field.moves])
+        mixed = torch.einsum("p,pbul->bul", balance, scores)
+        first = torch.zeros_like(mixed[0, 0])
+        first[0] = 1.0
+        return mixed - lean * first, torch.einsum("p,pij->ij", balance, moves)
+
+
+def sparse_rows(num_labels: int) -> int:
+    """Rows of the table of sparse features."""
+    return table_rows(num_labels, weights=SPARSE_WEIGHTS)
 
 
 class Tag:
-    """A linear-chain random field over units (Lample 2016, arXiv:1603.01360)."""
+    """A linear-chain random field over units (Lample 2016, arXiv:1603.01360), and a fitted one beside it."""
 
     BASELINES: ClassVar[tuple[str, ...]] = ("token_majority", "crf")
-    SETTLED: ClassVar[tuple[str, ...]] = ()
+    SETTLED: ClassVar[tuple[str, ...]] = ("head.balance", "head.lean")
+    """Weights that `settle` sets."""
     SPACE: ClassVar[dict[str, Any]] = {
         "finetune.rate": [5e-4, 5e-3, "log"],
         "task.dropout": [0.1, 0.6],
@@ -117,6 +156,8 @@ class Tag:
     def __init__(self, config: TagConfig, *, labels: tuple[str, ...]) -> None:
         self.config, self.labels = config, labels
         self._number = {label: number for number, label in enumerate(labels)}
+        opened = [f"B-{label[2:]}" if label.startswith("I-") else label for label in labels]
+        self._opening = np.array([self._number[label] for label in opened], dtype=np.int64)
         self.entities = any(label.startswith("B-") for label in labels)
 
     @staticmethod
@@ -156,11 +197,73 @@ class Tag:
         """What is put on the encoder."""
         return TagHead(architecture.width, labels=self.labels, config=self.config)
 
-    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:
-        """A new head is fitted to nothing: its sparse features are weighed while the network learns."""
+    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:  # noqa: ARG002
+        """Fit the sparse part of a new head to the train rows; training then leaves it alone."""
+        assert isinstance(head, TagHead)
+        if head.field is None:
+            return
+        pieces = [piece for piece in rows.pieces if len(piece.tags)]
+        found = _field.fit(
+            [piece.features for piece in pieces],
+            [piece.tags for piece in pieces],
+            num_features=sparse_rows(len(self.labels)),
+            num_tags=len(self.labels),
+        )
+        head.field.fill(*found)
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
-        """Nothing is chosen after training: the parts of the head are added as they are."""
+        """Choose how much each part of the head counts, by the likelihood of these rows (Platt 1999); then
+        how far to lean away from O, by their entity F1.
+
+        Both parts learned their rows by heart, so only others can tell how sure each may be.
+        """
+        assert isinstance(head, TagHead)
+        known = self._scored(network, model, head, rows, device)
+        head.balance.copy_(_likeliest(head, known))
+        if self.entities:
+            with torch.no_grad():
+                head.lean.copy_(torch.tensor(self._best_lean(head, known)))
+
+    def _scored(
+        self, network: nn.Module, model: Model, head: TagHead, rows: Rows, device: Device
+    ) -> list[Scored]:
+        """What each part of the head says of these rows, in batches of like length."""
+
+        def answer(batch: Tensors) -> list[Tensor]:
+            scores = self._parts(model, head, batch).permute(1, 2, 0, 3)
+            counts = batch["units"].sum(dim=1).tolist()
+            return [one[:count] for one, count in zip(scores, counts, strict=True)]
+
+        found = self._over(rows, network, device, answer)
+        order = sorted((row for row in range(len(found)) if len(found[row])), key=lambda row: len(found[row]))
+        batches = []
+        for start in range(0, len(order), SETTLED_ROWS):
+            chosen = order[start : start + SETTLED_ROWS]
+            # Outside of inference they are needed as ordinary tensors.
+            scores = pad_sequence([found[row].clone() for row in chosen], batch_first=True)
+            tags = pad_sequence([torch.from_numpy(rows.pieces[row].tags) for row in chosen], batch_first=True)
+            counts = torch.tensor([len(found[row]) for row in chosen])
+            units = torch.arange(tags.shape[1]) < counts[:, None]
+            place = scores.device
+            batches.append(Scored(scores.permute(2, 0, 1, 3), units.to(place), tags.to(place)))
+        return batches
+
+    def _best_lean(self, head: TagHead, known: Sequence[Scored]) -> float:
+        """The lean of the best entity F1, each seen together with its neighbours, since one alone is luck."""
+        scores = []
+        for lean in LEANS.tolist():
+            gold: list[list[str]] = []
+            found: list[list[str]] = []
+            for batch in known:
+                mixed, moves = head.mixed(batch.scores, head.balance, head.lean.new_tensor(lean))
+                counts = batch.units.sum(dim=1).tolist()
+                best = head.crf.best(mixed, moves, batch.units)
+                for side, numbers in ((gold, batch.tags), (found, best)):
+                    rows = zip(numbers.tolist(), counts, strict=True)
+                    side += [[self.labels[number] for number in row[:count]] for row, count in rows]
+            scores.append(metrics.entity_f1(gold, found).f1)
+        smooth = np.convolve(np.pad(scores, 1, mode="edge"), np.ones(3) / 3, mode="valid")
+        return float(LEANS[int(smooth.argmax())])
 
     def rows(self, examples: Sequence[TokenExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; long ones are cut between units."""
@@ -170,7 +273,11 @@ class Tag:
             owner = owners(reading.offsets, example.tokens)
             tags = np.array([self._number.get(tag, 0) for tag in example.tags], dtype=np.int64)
             features = self._features(example.words())
-            pieces += _cut(number, reading.ids, owner, tags, features, room=length - 2)
+            cut = _cut(number, reading.ids, owner, tags, features, room=length - 2)
+            for piece in cut:
+                # A piece that begins inside an entity begins with it, as if it had no part before.
+                piece.tags[:1] = self._opening[piece.tags[:1]]
+            pieces += cut
         return Rows(pieces=pieces, examples=examples, num_cut=len(pieces) - len(examples))
 
     def collate(
@@ -188,24 +295,17 @@ class Tag:
             tags[place, : len(piece.tags)] = piece.tags
             units[place, : len(piece.tags)] = True
         tokens = ids if draw is None else hidden(ids, self.config.hide, draw)
-        bags = [
-            piece.features[unit] if unit < len(piece.features) else NO_BAG
-            for piece in pieces
-            for unit in range(most)
-        ]
-        wide = wide_tensors(bags)
-        if draw is not None:
-            kept = draw.random(len(wide["wide_values"])) >= self.config.feature_dropout
-            wide["wide_values"] *= torch.from_numpy(kept)
-        return wide | tensors(tokens=tokens, keep=ids != PAD, owner=owner, tags=tags, units=units)
+        batch = tensors(tokens=tokens, keep=ids != PAD, owner=owner, tags=tags, units=units)
+        return batch if draw is not None else batch | _sparse(pieces, most)
 
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
-        """Negative log-likelihood of the tags, of each part of the head alone; targets are units."""
+        """Negative log-likelihood of the tags by the network alone; targets are units. The sparse part is
+        fitted already.
+        """
         assert isinstance(head, TagHead)
-        losses = [
-            head.crf.loss(part, batch["units"], batch["tags"]) for part in self._parts(model, head, batch)
-        ]
-        return Loss(torch.stack(losses).sum(), int(batch["units"].sum()))
+        scores = self._network(model, head, batch)
+        costs = head.crf.costs(scores, head.moves, batch["units"], batch["tags"])
+        return Loss(costs.sum(), int(batch["units"].sum()))
 
     def answers(
         self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device
@@ -214,22 +314,17 @@ class Tag:
         assert isinstance(head, TagHead)
 
         def answer(batch: Tensors) -> list[tuple[list[int], list[float]]]:
-            scores = torch.stack(self._parts(model, head, batch)).sum(dim=0)
-            best = head.crf.best(scores, batch["units"])
-            share = scores.softmax(dim=-1).gather(2, best[..., None]).squeeze(2)
-            counts = batch["units"].sum(dim=1).tolist()
+            units = batch["units"]
+            scores, moves = head.mixed(self._parts(model, head, batch), head.balance, head.lean)
+            best = head.crf.best(scores, moves, units)
+            share = head.crf.chances(scores, moves, units).gather(2, best[..., None]).squeeze(2)
+            counts = units.sum(dim=1).tolist()
             return [
                 (tags[:count], shares[:count])
                 for tags, shares, count in zip(best.tolist(), share.tolist(), counts, strict=True)
             ]
 
-        found = over_rows(
-            rows.lengths,
-            collate=lambda chosen, length: self.collate(rows, chosen, length, None),
-            answer=answer,
-            network=network,
-            device=device,
-        )
+        found = self._over(rows, network, device, answer)
         tags: list[list[int]] = [[] for _ in rows.examples]
         shares: list[list[float]] = [[] for _ in rows.examples]
         for piece, (some_tags, some_shares) in zip(rows.pieces, found, strict=True):
@@ -297,21 +392,38 @@ class Tag:
         right = [[sum(a == b for a, b in zip(g, p, strict=True)), len(g)] for g, p in pairs]
         return Tally(counts=np.array(right, dtype=float), score=metrics.share_score)
 
-    def _parts(self, model: Model, head: TagHead, batch: Tensors) -> list[Tensor]:
-        """Scores (B,U,L) of the network, and of the sparse features if the head has them."""
-        states = model.encode(batch["tokens"], batch["keep"])
-        parts: list[Tensor] = [head.units(states, batch["owner"], batch["units"].shape[1]).float()]
-        if head.wide is not None:
-            parts.append(wide_scores(head.wide, batch).view(parts[0].shape).float())
-        return parts
+    def _over(
+        self, rows: Rows, network: nn.Module, device: Device, answer: Callable[[Tensors], Sequence[Any]]
+    ) -> list[Any]:
+        """One answer a piece, in order."""
+        return over_rows(
+            rows.lengths,
+            collate=lambda chosen, length: self.collate(rows, chosen, length, None),
+            answer=answer,
+            network=network,
+            device=device,
+        )
 
-    def _features(self, words: list[str]) -> list[Bag]:
-        """One bag a unit; the two sets of features share a table without harm."""
-        if self.config.features == "none" or not words:
-            return [NO_BAG] * len(words)
-        count = wide_buckets(len(self.labels))
-        pairs = zip(word_features(words), character_features(words), strict=True)
-        return [bag([[*one, *other]], count=count) for one, other in pairs]
+    def _network(self, model: Model, head: TagHead, batch: Tensors) -> Tensor:
+        """Scores (B,U,L) of the network."""
+        states = model.encode(batch["tokens"], batch["keep"])
+        scores: Tensor = head.units(states, batch["owner"], batch["units"].shape[1])
+        return scores.float()
+
+    def _parts(self, model: Model, head: TagHead, batch: Tensors) -> Tensor:
+        """Scores (P,B,U,L) of each part: the network and, if the head has them, sparse features."""
+        scores = self._network(model, head, batch)
+        if head.field is None:
+            return scores[None]
+        sparse = head.field(batch["features"], batch["feature_starts"])
+        return torch.stack([scores, sparse.view(scores.shape)])
+
+    def _features(self, words: list[str]) -> list[NDArray[np.int64]]:
+        """The numbers of each unit's sparse features."""
+        if self.config.features == "none":
+            return [NO_FEATURES] * len(words)
+        count = sparse_rows(len(self.labels))
+        return [buckets(features, count=count) for features in token_features(words)]
 
     def _tags(self, example: TokenExample, numbers: list[int], shares: list[float]) -> Tags:
         tags = tuple(self.labels[number] for number in numbers)
@@ -334,6 +446,39 @@ class Tag:
         return Tags(tags=tags, probabilities=tuple(shares), spans=tuple(spans))
 
 
+NO_FEATURES: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+
+
+def _sparse(pieces: Sequence[Piece], most: int) -> Tensors:
+    """Features (M,), feature_starts (B*U,): the features of each unit begin there; units that are no units
+    have none.
+    """
+    units = [
+        one for piece in pieces for one in (*piece.features, *[NO_FEATURES] * (most - len(piece.features)))
+    ]
+    sizes = np.array([len(one) for one in units], dtype=np.int64)
+    return tensors(features=np.concatenate(units), feature_starts=np.cumsum(sizes) - sizes)
+
+
+def _likeliest(head: TagHead, known: Sequence[Scored]) -> Tensor:
+    """The balance (P,) with which the tags are likeliest."""
+    from scipy.optimize import minimize
+
+    start, upright = head.balance.new_tensor(BALANCE[: len(head.balance)]), torch.zeros_like(head.lean)
+
+    def cost(change: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logs = start.new_tensor(change).requires_grad_()
+        total = TRUST * logs.square().sum()
+        for batch in known:
+            scores, moves = head.mixed(batch.scores, start * logs.exp(), upright)
+            total = total + head.crf.costs(scores, moves, batch.units, batch.tags).sum()
+        (slope,) = torch.autograd.grad(total, logs)
+        return total.item(), slope.cpu().numpy().astype(float)
+
+    best = minimize(cost, np.zeros(len(start)), jac=True, method="L-BFGS-B").x
+    return start * start.new_tensor(best).exp()
+
+
 def owners(offsets: NDArray[np.int32], units: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
     """The unit in which each token begins its visible part, or -1: (n,2) spans -> (n,)."""
     if not units:
@@ -353,7 +498,7 @@ def _cut(
     ids: NDArray[np.int32],
     owner: NDArray[np.int64],
     tags: NDArray[np.int64],
-    features: Sequence[Bag],
+    features: Sequence[NDArray[np.int64]],
     *,
     room: int,
 ) -> list[Piece]:

@@ -72,6 +72,36 @@ def character_features(tokens: Sequence[str]) -> list[list[str]]:
     return rows
 
 
+def token_features(tokens: Sequence[str]) -> list[list[str]]:
+    """Features of each token; those of a character too where it is a single CJK one."""
+    rows = word_features(tokens)
+    if not any(map(_is_character, tokens)):
+        return rows
+    return [
+        [*row, *more] if _is_character(token) else row
+        for token, row, more in zip(tokens, rows, character_features(tokens), strict=True)
+    ]
+
+
+def in_characters(texts: Sequence[Sequence[str]]) -> bool:
+    """Whether most tokens of these texts that have a CJK character are nothing but one: Chinese cut in
+    characters.
+    """
+    single = longer = total = 0
+    for tokens in texts:
+        total += len(tokens)
+        for token in tokens:
+            if segment.is_cjk(token[0]):
+                single += len(token) == 1
+                longer += len(token) > 1
+    # Words of Chinese text are single characters about half of the time.
+    return single > 4 * longer and single * 2 > total
+
+
+def _is_character(token: str) -> bool:
+    return len(token) == 1 and segment.is_cjk(token)
+
+
 def _at(values: Sequence[str], at: int) -> str:
     """A neighbour, or a mark that no token can be mistaken for beyond either end."""
     if at < 0:
