@@ -7,16 +7,18 @@ import random
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from autolect.cli.main import main
-from autolect.core import files
+from autolect.core import bundle, files
 from autolect.core.progress import Silent
 from autolect.core.results import Labels, Rating
 from autolect.jobs.judge import judge
 from autolect.jobs.run import Summary
 from autolect.jobs.use import load
 
-from .conftest import SUBJECTS, VERBS, walk, write_corpus
+from .conftest import SUBJECTS, VERBS, walk, write_corpus, write_labels
 
 FRENCH = {"the cat": "le chat", "a dog": "un chien", "my old friend": "mon vieil ami"}
 VERBES = {"sees": "voit", "likes": "aime", "hears": "entend"}
@@ -147,3 +149,20 @@ def test_bundles_are_compared_on_a_file_that_none_has_seen(
         main(["evaluate", str(bundle), str(bundle), "--test", str(test)])
     assert caught.value.code == 0
     assert "no difference shown on 20 examples" in capsys.readouterr().out
+
+
+def test_what_learns_is_said_by_the_recipe(tmp_path: Path, corpus: Path) -> None:
+    labels = write_labels(tmp_path)
+    made = walk(tmp_path, f"corpus.files=['{corpus}']", until="pretrained").folder / "pretrained"
+    start = [f"start={made}", f"task.train={labels}", "task.allow_overlap=true", "task.features=none"]
+    start += ["finetune.steps=20", "task.refit=false"]
+    before, shapes = load_file(made / bundle.WEIGHTS), set()
+    for learn in ("all", "adapters", "head"):
+        run = walk(tmp_path, *start, f"finetune.learn={learn}", name=learn, until="finetuned")
+        after = load_file(run.folder / "finetuned" / bundle.WEIGHTS)
+        shapes.add(tuple(sorted((name, tuple(value.shape)) for name, value in after.items())))
+        moved = {name for name, value in before.items() if not torch.equal(after[f"model.{name}"], value)}
+        assert bool(moved) == (learn != "head")
+        assert ("embedding.weight" in moved) == (learn == "all")
+        assert load(run.folder / "finetuned").predict(["the sun"])
+    assert len(shapes) == 1, "a bundle does not show how it was learned"

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from autolect.core.recipe import TrainConfig
-from autolect.train.optim import LIKE_ADAMW, MOMENTUM, TURNED, Muon, make_optimizer, orthogonal
+from autolect.core.recipe import FinetuneConfig, TrainConfig
+from autolect.train.optim import LIKE_ADAMW, MOMENTUM, SHARE, TURNED, Muon, make_optimizer, orthogonal
 
 
 class Network(nn.Module):
@@ -107,3 +107,27 @@ def test_matrices_decay_where_they_are_turned() -> None:
         sizes.append((before, network.enter.weight.detach().clone()))
     (start, kept), (_, shrunk) = sizes
     torch.testing.assert_close(kept - shrunk, 0.1 * 0.5 * start)
+
+
+def test_lower_layers_learn_at_a_share_of_the_rate() -> None:
+    network = nn.ModuleDict(
+        {
+            "embedding": nn.Embedding(4, 2),
+            "encoder": nn.ModuleDict({"blocks": nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])}),
+            "head": nn.Linear(2, 2),
+        }
+    )
+    optimizer = make_optimizer(network, FinetuneConfig(steps=1, layer_decay=0.5))
+    names = {id(value): name for name, value in network.named_parameters()}
+    shares = {names[id(value)]: group[SHARE] for group in optimizer.param_groups for value in group["params"]}
+    assert shares == {
+        "head.weight": 1.0,
+        "head.bias": 1.0,
+        "encoder.blocks.1.weight": 1.0,
+        "encoder.blocks.1.bias": 1.0,
+        "encoder.blocks.0.weight": 0.5,
+        "encoder.blocks.0.bias": 0.5,
+        "embedding.weight": 0.25,
+    }
+    whole = make_optimizer(network, FinetuneConfig(steps=1))
+    assert {group[SHARE] for group in whole.param_groups} == {1.0}

@@ -138,6 +138,19 @@ class TrainConfig(Section):
         return self
 
 
+class FinetuneConfig(TrainConfig):
+    """One run of the loop on labelled text. Give exactly one budget; the others stay empty."""
+
+    learn: Literal["all", "adapters", "head"] = "all"
+    """What learns: every weight, or beside each matrix of the pretrained network one of low rank (LoRA, Hu
+    2021), which is added to it at the end; head: what the task puts on the network alone."""
+    rank: int = Field(default=8, ge=1)
+    """Of the adapters."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """Each layer of the encoder learns at this share of the rate of the one above it, the embedding at that
+    of a layer below them all (Howard & Ruder 2018)."""
+
+
 class SearchConfig(Section):
     """Hyperparameter search on the valid split (Optuna's TPE, Akiba 2019)."""
 
@@ -196,7 +209,7 @@ class Recipe(Section):
     objective: SerializeAsAny[Section]
     train: TrainConfig = TrainConfig(minutes=10)
     task: SerializeAsAny[Section] | None = None
-    finetune: TrainConfig = TrainConfig(epochs=20)
+    finetune: FinetuneConfig = FinetuneConfig(epochs=20)
     search: SearchConfig | None = None
     compare: CompareConfig = CompareConfig()
     report: ReportConfig = ReportConfig()

@@ -21,7 +21,7 @@ from autolect.core.recipe import Recipe
 from autolect.core.version import __version__
 from autolect.jobs.loading import TaskNetwork, copy_vectors, load_model, reader_of
 from autolect.jobs.pretrain import write_info
-from autolect.nn import weights
+from autolect.nn import adapters, weights
 from autolect.text.formats import brat
 from autolect.text.labelled_split import Overlap, Parts, conflicts, drawn, overlap
 from autolect.text.reading import Reader
@@ -140,6 +140,7 @@ def train_task(
         key=key,
         watch=watch,
     )
+    adapters.merge(goal.network.model)
     goal.settle(device)
     return goal, replace(outcome, best=goal.measure(device))
 
@@ -153,7 +154,12 @@ def task_goal(recipe: Recipe, parent: Path, data: Data) -> TaskGoal:
     config: Any = recipe.task
     task = registry.load("tasks", config.kind).build(config, labels=data.labels)
     network = TaskNetwork(model, task.head(model.architecture))
-    return TaskGoal(task, network, data, reader_of(parent, info), min(info.length, recipe.finetune.length))
+    goal = TaskGoal(task, network, data, reader_of(parent, info), min(info.length, recipe.finetune.length))
+    if recipe.finetune.learn == "adapters":
+        adapters.add(model, rank=recipe.finetune.rank)
+    elif recipe.finetune.learn == "head":
+        adapters.freeze(model)
+    return goal
 
 
 def write_task_bundle(

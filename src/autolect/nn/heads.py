@@ -121,23 +121,24 @@ class TextHead(nn.Module):
 
 
 class UnitHead(nn.Module):
-    """states (B,T,D), owner (B,T) -> scores (B,U,L): one row a unit, the mean of its tokens' states.
+    """states, embedded (B,T,D), owner (B,T) -> scores (B,U,L): one row a unit.
 
+    From the means of its tokens' states and of the token vectors below them.
     owner[b,t] is the unit of token t, or -1 for tokens that belong to none.
     """
 
     def __init__(self, width: int, *, num_labels: int, dropout: float) -> None:
         super().__init__()
         self.dropout = dropout
-        self.output = nn.Linear(width, num_labels)
+        self.output = nn.Linear(2 * width, num_labels)
         nn.init.normal_(self.output.weight, std=0.02)
         nn.init.zeros_(self.output.bias)
 
-    def forward(self, states: Tensor, owner: Tensor, num_units: int) -> Tensor:
-        """states, owner -> scores."""
-        scores: Tensor = self.output(
-            F.dropout(units_of(states, owner, num_units), self.dropout, self.training)
-        )
+    def forward(self, states: Tensor, embedded: Tensor, owner: Tensor, num_units: int) -> Tensor:
+        """states, embedded, owner -> scores."""
+        words = F.rms_norm(units_of(embedded, owner, num_units), embedded.shape[-1:])
+        pooled = torch.cat([units_of(states, owner, num_units), words], dim=-1)
+        scores: Tensor = self.output(F.dropout(pooled, self.dropout, self.training))
         return scores
 
 

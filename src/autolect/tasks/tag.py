@@ -406,8 +406,9 @@ class Tag:
 
     def _network(self, model: Model, head: TagHead, batch: Tensors) -> Tensor:
         """Scores (B,U,L) of the network."""
-        states = model.encode(batch["tokens"], batch["keep"])
-        scores: Tensor = head.units(states, batch["owner"], batch["units"].shape[1])
+        tokens, owner = batch["tokens"], batch["owner"]
+        states = model.encode(tokens, batch["keep"])
+        scores: Tensor = head.units(states, model.embedding(tokens), owner, batch["units"].shape[1])
         return scores.float()
 
     def _parts(self, model: Model, head: TagHead, batch: Tensors) -> Tensor:

@@ -27,7 +27,7 @@ from autolect.core.recipe import TrainConfig
 from autolect.train import checkpoint, trouble
 from autolect.train.batches import Batches
 from autolect.train.history import CLOCK, History
-from autolect.train.optim import make_optimizer
+from autolect.train.optim import SHARE, make_optimizer
 from autolect.train.schedule import rate_at
 from autolect.train.trouble import finite
 
@@ -259,7 +259,7 @@ class _Loop:
         self._prepare(state.step + 1)
         rate = rate_at(state.step, steps=state.steps, peak=self.config.rate, warmup=self.config.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group[SHARE]
         mean = loss.total.item() / max(1, loss.targets)
         if math.isfinite(mean) and bool(torch.isfinite(norm)):
             self.optimizer.step()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from autolect.core.device import fast_bfloat16
-from autolect.core.recipe import TrainConfig
+from autolect.core.recipe import FinetuneConfig, TrainConfig
 
 BETAS = (0.9, 0.98)
 MOMENTUM = 0.95
@@ -23,16 +24,40 @@ LONG = 2.5
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """Matrices decay; vectors (biases, norms) do not."""
+    """Matrices decay; vectors (biases, norms) do not. Lower layers may learn at a share of the rate."""
     values = {name: value for name, value in network.named_parameters() if value.requires_grad}
     turned = _matrices(network) & set(values) if config.optimizer == "muon" else set()
     decay, plain = {"weight_decay": config.weight_decay}, {"weight_decay": 0.0}
-    groups = [
-        {"params": [values[name] for name in sorted(turned)], TURNED: True, **decay},
-        {"params": [v for n, v in values.items() if v.dim() > 1 and n not in turned], **decay},
-        {"params": [v for n, v in values.items() if v.dim() <= 1], **plain},
-    ]
+    shares = _shares(network, config.layer_decay if isinstance(config, FinetuneConfig) else 1.0)
+    groups = []
+    for share in sorted(set(shares.values()), reverse=True):
+        mine = {name: value for name, value in values.items() if shares[name] == share}
+        groups += [
+            {"params": [mine[name] for name in sorted(turned & set(mine))], TURNED: True, **decay},
+            {"params": [v for n, v in mine.items() if v.dim() > 1 and n not in turned], **decay},
+            {"params": [v for n, v in mine.items() if v.dim() <= 1], **plain},
+        ]
+        for group in groups[-3:]:
+            group[SHARE] = share
     return Muon([group for group in groups if group["params"]], lr=config.rate, betas=BETAS, fused=True)
+
+
+def _shares(network: nn.Module, decay: float) -> dict[str, float]:
+    """Each weight's share of the rate: of layer k of K of an encoder, counted from below, decay^(K-k)."""
+    places = {name: _LAYER.search(name) for name, _ in network.named_parameters()}
+    layers = 1 + max((int(place[1]) for place in places.values() if place), default=-1)
+    return {
+        name: decay ** (layers - int(place[1]) - 1 if place else layers if _BELOW.search(name) else 0)
+        for name, place in places.items()
+    }
+
+
+_LAYER = re.compile(r"\bencoder\..*?\.(\d+)\.")
+"""A weight of an encoder's layer, by its name."""
+_BELOW = re.compile(r"\b(embedding|positions)\.")
+"""A weight below them all."""
+SHARE = "share"
+"""Key of a group's share of the rate."""
 
 
 TURNED = "turned"
