@@ -20,10 +20,12 @@ from typing import Any
 
 from autolect.core import files, recipe
 from autolect.core.errors import UserError
+from autolect.core.lock import lock
 from autolect.core.metrics import t_interval
 from autolect.core.progress import Silent
 from autolect.jobs.evaluate import FILE
-from autolect.jobs.run import run
+from autolect.jobs.run import walk
+from autolect.jobs.stages import Run
 
 KINDS = {
     "sentiment": "classify",
@@ -89,7 +91,9 @@ def measured(given: argparse.Namespace, name: str, bundles: dict[str, str], seed
     )
     started = time.monotonic()
     place = given.out / f"{name}-{seed}"
-    run(settings, folder=place, progress=Silent(), until="evaluation")
+    with lock(place):
+        # Simple tools are the same for every seed of a set with splits of its own.
+        walk(Run(folder=place, recipe=settings, progress=Silent()), until="evaluation", alone=seed > 0)
     found: dict[str, Any] = files.read_json(place / "evaluation" / FILE)
     return found | {"minutes": (time.monotonic() - started) / 60}
 

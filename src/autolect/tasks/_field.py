@@ -19,8 +19,10 @@ class Field(NamedTuple):
     moves: NDArray[np.float32]
 
 
+KEPT = 2
 _LAST: dict[str, Field] = {}
-"""The field that was fitted last: the trials of a search differ in the network alone."""
+"""The fields that were fitted last, to train and to train with valid: the trials and seeds of a search differ
+in the network alone."""
 
 
 def fit(
@@ -37,9 +39,9 @@ def fit(
             digest.update(len(part).to_bytes(4, "little") + part.tobytes())
     key = digest.hexdigest()
     if key not in _LAST:
-        found = _fit(texts, tags, Field(_zeros(num_features, num_tags), _zeros(num_tags, num_tags)))
-        _LAST.clear()
-        _LAST[key] = found
+        _LAST[key] = _fit(texts, tags, Field(_zeros(num_features, num_tags), _zeros(num_tags, num_tags)))
+        while len(_LAST) > KEPT:
+            del _LAST[next(iter(_LAST))]
     return _LAST[key]
 
 
