@@ -159,3 +159,15 @@ def test_calibration_error_weighs_each_bin_by_its_examples() -> None:
 
 def test_calibration_error_accepts_full_certainty() -> None:
     assert metrics.expected_calibration_error([1.0, 1.0, 0.0], [1, 1, 0]) == 0
+
+
+def test_macro_tally_is_the_mean_of_f1_over_the_labels_of_the_gold_data() -> None:
+    from sklearn.metrics import f1_score
+
+    draw = np.random.default_rng(0)
+    gold = [str(one) for one in draw.choice(list("abc"), 60)]
+    found = [str(one) for one in draw.choice(list("abc"), 60)]
+    tally = metrics.macro_tally([(one,) for one in gold], [(one,) for one in found])
+    assert tally.value == pytest.approx(f1_score(gold, found, average="macro"))
+    unknown = metrics.macro_tally([("a",), ("b",)], [("a",), ("z",)])
+    assert unknown.value == pytest.approx(0.5)

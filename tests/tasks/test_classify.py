@@ -99,3 +99,35 @@ def test_without_sparse_features_the_network_answers_alone(reader: Reader) -> No
     assert head.wide is None
     assert head.balance.shape == (1,)
     assert len(task.answers(network, model, head, rows, CPU)) == 10
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_balanced_rare_labels_are_found_more_often(reader: Reader, several: bool) -> None:
+    # One text in ten is of the night, and of all texts a third shows the wrong word.
+    learned = [*examples(200, seed=1, noise=0.3)[::2], *examples(24, seed=2, noise=0.3)[1::2]]
+    tested = examples(60, seed=5, noise=0.3)
+    found = {}
+    for weights in ("even", "balanced"):
+        task, model, head, network = made(reader, weights=weights, several=several, features="none")
+        rows = task.rows(learned, reader, length=64)
+        task.begin(model, head, rows)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+        for _ in range(12):
+            batch = task.collate(rows, np.arange(len(learned)), 64, np.random.default_rng(0))
+            optimizer.zero_grad()
+            loss = task.loss(model, head, batch)
+            torch.autograd.backward(loss.total / loss.targets)
+            optimizer.step()
+        answers = task.answers(network, model, head, task.rows(tested, reader, length=64), CPU)
+        found[weights] = sum(one.probabilities["night"] for one in answers) / len(tested)
+    assert found["balanced"] > found["even"] + 0.05
+    assert task.measured == "macro F1"
+
+
+def test_balanced_macro_f1_decides(reader: Reader) -> None:
+    task, *_ = made(reader, weights="balanced")
+    gold, lazy = ["day"] * 9 + ["night"], ["day"] * 10
+    keen = ["day"] * 7 + ["night"] * 3
+    scores = [task.measure(gold, some, seed=0)["score"] for some in (lazy, keen)]
+    assert scores[0] < scores[1]
+    assert [task.measure(gold, some, seed=0)["accuracy"] for some in (lazy, keen)] == [0.9, 0.8]

@@ -115,6 +115,25 @@ def set_f1(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]]
     return float(f1_score(set_counts(gold, predicted).sum(axis=0, dtype=np.float64)[None])[0])
 
 
+def macro_tally(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]]) -> Tally:
+    """Macro F1 of sets of labels: the mean of F1 over the labels of the gold data."""
+    place = {label: at for at, label in enumerate(sorted({label for one in gold for label in one}))}
+    counts = np.zeros((len(gold), len(place), 3))
+    for row, one, other in zip(counts, gold, predicted, strict=True):
+        for column, group in enumerate((set(one) & set(other), set(other), set(one))):
+            row[[place[label] for label in group if label in place], column] = 1
+    return Tally(counts=counts.reshape(len(gold), -1), score=macro_score)
+
+
+def macro_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, 3L) right, predicted, gold of each label -> (R,) mean of F1 over the labels that then occur."""
+    parts = sums.reshape(len(sums), -1, 3)
+    f1 = f1_score(parts.reshape(-1, 3)).reshape(parts.shape[:2])
+    occurs = parts[:, :, 2] > 0
+    found: NDArray[np.float64] = (f1 * occurs).sum(axis=1) / np.maximum(1, occurs.sum(axis=1))
+    return found
+
+
 def entities(tags: Sequence[str]) -> set[Entity]:
     """The entities of one IOB2 tag sequence, strictly: B- starts one, I- of its type continues it.
 

@@ -23,10 +23,16 @@ Scores = NDArray[np.float64]
 class Choice(Protocol):
     """One way to choose."""
 
-    def loss(self, scores: Tensor, targets: Tensor, *, smoothing: float) -> Tensor:
+    measured: str
+    """What the score is called."""
+
+    def weights(self, targets: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """How much each label (L,) counts in the loss, from the targets to learn."""
+
+    def loss(self, scores: Tensor, targets: Tensor, weights: Tensor, *, smoothing: float) -> Tensor:
         """Sum over the rows."""
 
-    def costs(self, scores: Scores, targets: Scores) -> Scores:
+    def costs(self, scores: Scores, targets: Scores, weights: Scores) -> Scores:
         """Negative log-likelihood of each row (N,)."""
 
     def answer(self, scores: Sequence[float], labels: Sequence[str]) -> Label | Labels:
@@ -51,17 +57,27 @@ class Choice(Protocol):
 
 
 class One:
-    """One label a text: softmax."""
+    """One label a text: softmax. balanced: each label counts as much as any other, however rare it is."""
 
-    def loss(self, scores: Tensor, targets: Tensor, *, smoothing: float) -> Tensor:
+    def __init__(self, *, balanced: bool = False) -> None:
+        self.balanced = balanced
+        self.measured = "macro F1" if balanced else "accuracy"
+
+    def weights(self, targets: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """The inverse of a label's share where they are balanced, 1 on average; else 1."""
+        return _weights(targets) if self.balanced else np.ones(targets.shape[1])
+
+    def loss(self, scores: Tensor, targets: Tensor, weights: Tensor, *, smoothing: float) -> Tensor:
         """Cross-entropy."""
-        return F.cross_entropy(scores, targets.argmax(dim=1), reduction="sum", label_smoothing=smoothing)
+        chosen = targets.argmax(dim=1)
+        costs = F.cross_entropy(scores, chosen, reduction="none", label_smoothing=smoothing)
+        return (costs * weights[chosen]).sum()
 
-    def costs(self, scores: Scores, targets: Scores) -> Scores:
+    def costs(self, scores: Scores, targets: Scores, weights: Scores) -> Scores:
         """Cross-entropy."""
         from scipy.special import log_softmax
 
-        found: Scores = -(log_softmax(scores, axis=1) * targets).sum(axis=1)
+        found: Scores = -(log_softmax(scores, axis=1) * targets * weights).sum(axis=1)
         return found
 
     def answer(self, scores: Sequence[float], labels: Sequence[str]) -> Label:
@@ -86,16 +102,21 @@ class One:
         return answer.label
 
     def score(self, examples: Sequence[TextExample | PairExample], answers: Sequence[Label]) -> Score:
-        """Accuracy."""
+        """Accuracy, or macro F1."""
         gold = [self.gold(example) for example in examples]
         right = [a.label == label for a, label in zip(answers, gold, strict=True)]
         chances = [a.probabilities.get(label, 0.0) for a, label in zip(answers, gold, strict=True)]
         loss = float(-np.log(np.maximum(chances, 1e-9)).mean())
-        accuracy = float(np.mean(right))
-        return Score(value=accuracy - loss / 1000, figures={"accuracy": accuracy, "loss": loss})
+        figures = {"accuracy": float(np.mean(right)), "loss": loss}
+        if self.balanced:
+            figures["macro_f1"] = self.tally(gold, [answer.label for answer in answers]).value
+        decides = figures["macro_f1" if self.balanced else "accuracy"]
+        return Score(value=decides - loss / 1000, figures=figures)
 
     def tally(self, gold: Sequence[str], predicted: Sequence[str]) -> Tally:
-        """Right or not."""
+        """Right or not; of each label, whether it is right, predicted and in the gold data."""
+        if self.balanced:
+            return metrics.macro_tally([(one,) for one in gold], [(one,) for one in predicted])
         right = np.array([g == p for g, p in zip(gold, predicted, strict=True)], dtype=float)
         return Tally(counts=right[:, None], score=metrics.mean_score)
 
@@ -107,6 +128,7 @@ class One:
         number = {label: place for place, label in enumerate(labels)}
         matrix = metrics.confusion([number[g] for g in gold], [number[p] for p in predicted], len(labels))
         return self.tally(gold, predicted).facts(seed=seed) | {
+            "accuracy": metrics.accuracy(list(gold), list(predicted)),
             "macro_f1": metrics.macro_f1(matrix),
             "mcc": metrics.matthews(matrix),
             "per_label": [
@@ -119,16 +141,27 @@ class One:
 
 
 class Several:
-    """Any number of labels a text: a sigmoid each."""
+    """Any number of labels a text: a sigmoid each. balanced: the rarer a label, the more it counts that a
+    text has it.
+    """
 
-    def loss(self, scores: Tensor, targets: Tensor, *, smoothing: float) -> Tensor:
+    def __init__(self, *, balanced: bool = False) -> None:
+        self.balanced = balanced
+        self.measured = "macro F1" if balanced else "micro F1"
+
+    def weights(self, targets: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """The inverse of a label's share where they are balanced, 1 on average; else 1."""
+        return _weights(targets) if self.balanced else np.ones(targets.shape[1])
+
+    def loss(self, scores: Tensor, targets: Tensor, weights: Tensor, *, smoothing: float) -> Tensor:
         """Binary cross-entropy, summed over the labels."""
         smooth = targets * (1 - smoothing) + smoothing / 2
-        return F.binary_cross_entropy_with_logits(scores, smooth, reduction="sum")
+        return F.binary_cross_entropy_with_logits(scores, smooth, pos_weight=weights, reduction="sum")
 
-    def costs(self, scores: Scores, targets: Scores) -> Scores:
+    def costs(self, scores: Scores, targets: Scores, weights: Scores) -> Scores:
         """Binary cross-entropy, summed over the labels."""
-        found: Scores = (np.logaddexp(0, scores) - targets * scores).sum(axis=1)
+        has, lacks = np.logaddexp(0, -scores), np.logaddexp(0, scores)
+        found: Scores = (weights * targets * has + (1 - targets) * lacks).sum(axis=1)
         return found
 
     def answer(self, scores: Sequence[float], labels: Sequence[str]) -> Labels:
@@ -151,8 +184,8 @@ class Several:
         return tuple(sorted(answer.labels))
 
     def score(self, examples: Sequence[TextExample], answers: Sequence[Labels]) -> Score:
-        """Micro F1."""
-        f1 = metrics.set_f1([e.labels for e in examples], [a.labels for a in answers])
+        """Micro F1, or macro F1."""
+        f1 = self.tally([e.labels for e in examples], [a.labels for a in answers]).value
         losses = [
             -np.log(max(1e-9, share if label in example.labels else 1 - share))
             for example, answer in zip(examples, answers, strict=True)
@@ -162,7 +195,9 @@ class Several:
         return Score(value=f1 - loss / 1000, figures={"f1": f1, "loss": loss})
 
     def tally(self, gold: Sequence[tuple[str, ...]], predicted: Sequence[tuple[str, ...]]) -> Tally:
-        """Labels that are right, predicted, and in the gold data."""
+        """Labels that are right, predicted, and in the gold data; in all, or of each label."""
+        if self.balanced:
+            return metrics.macro_tally(gold, predicted)
         return Tally(counts=metrics.set_counts(gold, predicted).astype(float), score=metrics.f1_score)
 
     def measure(
@@ -191,3 +226,11 @@ class Several:
             "exact": float(np.mean([set(g) == set(p) for g, p in pairs])),
             "per_label": [[row.label, row.precision, row.recall, row.f1, row.support] for row in rows],
         }
+
+
+def _weights(targets: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Targets (N,L) -> the inverse of each label's share (L,), so that the mean over all targets is 1."""
+    counts = targets.sum(axis=0)
+    occurring = max(1, int((counts > 0).sum()))
+    found: NDArray[np.float64] = counts.sum() / (occurring * np.maximum(counts, 1))
+    return found

@@ -25,10 +25,11 @@ NAIVE = 0.14
 languages (docs/LOG.md)."""
 
 
-def fit(features: csr_matrix, targets: NDArray[np.bool_]) -> NDArray[np.float32]:
+def fit(features: csr_matrix, targets: NDArray[np.bool_], *, balanced: bool = False) -> NDArray[np.float32]:
     """Features (N,M) of unit norm, targets (N,L) -> weights (M,L), scores about -1 to 1.
 
-    A label that none or all of the items have gets no weights.
+    A label that none or all of the items have gets no weights. balanced: those that have a label count as
+    much together as all others.
     """
     from scipy.sparse import diags
     from sklearn.exceptions import ConvergenceWarning
@@ -45,7 +46,8 @@ def fit(features: csr_matrix, targets: NDArray[np.bool_]) -> NDArray[np.float32]
         ratio = _log_ratio(np.asarray(features[mine].sum(axis=0)).ravel(), total)
         scaled = features @ diags(np.abs(ratio))
         norm = np.sqrt(scaled.multiply(scaled).sum() / scaled.shape[0])
-        machine = LinearSVC(C=COST, random_state=0, max_iter=3000)
+        even = "balanced" if balanced else None
+        machine = LinearSVC(C=COST, random_state=0, max_iter=3000, class_weight=even)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             machine.fit(scaled / norm, mine)

@@ -65,6 +65,9 @@ class ClassifyConfig(WideConfig):
     """A text may have several labels, or none; in a table they stand in one cell."""
     separator: str = Field(default=",", min_length=1)
     """What parts the labels of a cell, where there may be several."""
+    weights: Literal["even", "balanced"] = "even"
+    """balanced: rare labels count as much as frequent ones, in training and in the score, which is macro F1
+    then. even: every text counts alike."""
     smoothing: float = Field(default=0.1, ge=0, lt=1)
     """Share of each target that is spread over all labels, so that no part of the head is too sure
     (Szegedy 2016, arXiv:1512.00567)."""
@@ -98,6 +101,8 @@ class ClassifyHead(nn.Module):
         self.text = TextHead(width, num_labels=num_labels, dropout=config.dropout)
         self.wide = Wide(num_labels, shares=SHARES) if config.features == "hashed" else None
         self.balance: Tensor
+        self.weights: Tensor
+        self.register_buffer("weights", torch.ones(num_labels))
         self.register_buffer("balance", torch.tensor(BALANCE[: 1 if self.wide is None else 2]))
 
 
@@ -115,7 +120,8 @@ class Classify:
 
     def __init__(self, config: ClassifyConfig, *, labels: tuple[str, ...]) -> None:
         self.config, self.labels = config, labels
-        self.choice: Choice = Several() if config.several else One()
+        choice = Several if config.several else One
+        self.choice: Choice = choice(balanced=config.weights == "balanced")
         self._number = {label: number for number, label in enumerate(labels)}
 
     @staticmethod
@@ -149,7 +155,7 @@ class Classify:
     @property
     def measured(self) -> str:
         """What the score is called."""
-        return "micro F1" if self.config.several else "accuracy"
+        return self.choice.measured
 
     def head(self, architecture: Architecture) -> nn.Module:
         """What is put on the encoder."""
@@ -160,6 +166,7 @@ class Classify:
         from scipy.sparse import csr_matrix
 
         assert isinstance(head, ClassifyHead)
+        head.weights.copy_(torch.from_numpy(self.choice.weights(rows.targets)))
         wide = head.wide
         if wide is None:
             return
@@ -170,7 +177,7 @@ class Classify:
         shape = (len(rows.targets), wide.table.num_embeddings)
         features = csr_matrix((weights, ids.numpy(), ends), shape=shape)
         with torch.no_grad():
-            wide.fill(_linear.fit(features, rows.targets))
+            wide.fill(_linear.fit(features, rows.targets, balanced=self.config.weights == "balanced"))
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
         """Choose how much each part of the head counts, by the likelihood of these rows (Platt 1999).
@@ -183,11 +190,12 @@ class Classify:
         known = rows.targets.any(axis=1) if not self.config.several else np.ones(len(rows.targets), bool)
         found = self._over(rows, network, device, lambda batch: list(self._scores(model, head, batch)))
         scores = torch.stack(found).cpu().numpy().astype(float)[known]
+        weights = head.weights.cpu().numpy().astype(float)
         targets, start = rows.targets[known].astype(float), np.array(BALANCE[: scores.shape[1]])
 
         def cost(change: NDArray[np.float64]) -> float:
             mixed = np.einsum("p,npl->nl", start * np.exp(change), scores)
-            return float(TRUST * np.square(change).sum() + self.choice.costs(mixed, targets).sum())
+            return float(TRUST * np.square(change).sum() + self.choice.costs(mixed, targets, weights).sum())
 
         best = minimize(cost, np.zeros_like(start)).x
         head.balance.copy_(torch.from_numpy(start * np.exp(best)))
@@ -219,7 +227,8 @@ class Classify:
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
         """Cross-entropy of the labels by the network alone; the sparse part is fitted already."""
         scores = self._network(model, head, batch)
-        total = self.choice.loss(scores, batch["targets"], smoothing=self.config.smoothing)
+        weights = head.get_buffer("weights")
+        total = self.choice.loss(scores, batch["targets"], weights, smoothing=self.config.smoothing)
         return Loss(total, len(scores))
 
     def answers(

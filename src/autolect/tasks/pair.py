@@ -219,7 +219,9 @@ class Pair:
         def cost(change: NDArray[np.float64]) -> float:
             mixed = np.einsum("p,npl->nl", start * np.exp(change), scores)
             costs = (
-                self.choice.costs(mixed, targets) if self.labels else np.square(mixed - targets).sum(axis=1)
+                self.choice.costs(mixed, targets, np.ones(targets.shape[1]))
+                if self.labels
+                else np.square(mixed - targets).sum(axis=1)
             )
             return float(TRUST[mode] * np.square(change).sum() + costs.sum())
 
@@ -280,7 +282,8 @@ class Pair:
         assert isinstance(head, Head)
         scores = self._network(model, head, batch)
         if self.labels:
-            total = self.choice.loss(scores, batch["targets"], smoothing=self.config.smoothing)
+            even = torch.ones_like(scores[0])
+            total = self.choice.loss(scores, batch["targets"], even, smoothing=self.config.smoothing)
         else:
             total = (scores - (batch["targets"] - head.scale[0]) / head.scale[1]).square().sum() / 2
         return Loss(total, len(scores))
