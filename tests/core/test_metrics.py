@@ -171,3 +171,12 @@ def test_macro_tally_is_the_mean_of_f1_over_the_labels_of_the_gold_data() -> Non
     assert tally.value == pytest.approx(f1_score(gold, found, average="macro"))
     unknown = metrics.macro_tally([("a",), ("b",)], [("a",), ("z",)])
     assert unknown.value == pytest.approx(0.5)
+
+
+def test_partial_f1_asks_for_an_overlap_of_the_same_type_alone() -> None:
+    gold = [["B-x", "I-x", "O", "B-y"]]
+    assert metrics.partial_f1(gold, [["B-x", "O", "O", "B-y"]]) == 1
+    assert metrics.partial_f1(gold, [["B-y", "I-y", "O", "B-y"]]) == pytest.approx(0.5)
+    assert metrics.partial_f1(gold, [["O"] * 4]) == 0
+    # Two parts of one entity both meet it.
+    assert metrics.partial_f1(gold, [["B-x", "B-x", "O", "O"]]) == pytest.approx(2 / 3)

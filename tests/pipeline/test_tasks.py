@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from autolect.cli.main import main
 from autolect.core import bundle, files
+from autolect.core.errors import UserError
 from autolect.core.progress import Silent
 from autolect.core.results import Labels, Rating
 from autolect.jobs.judge import judge
@@ -98,7 +99,7 @@ def test_translations_are_written_and_measured(
     assert evaluation["calibration"] is None
     with pytest.raises(SystemExit):
         main(["--json", "predict", str(summary.folder / "finetuned"), "the cat sees a dog"])
-    assert "chat" in json.loads(capsys.readouterr().out)["translation"]
+    assert "chat" in json.loads(capsys.readouterr().out)["written"]
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +167,33 @@ def test_what_learns_is_said_by_the_recipe(tmp_path: Path, corpus: Path) -> None
         assert ("embedding.weight" in moved) == (learn == "all")
         assert load(run.folder / "finetuned").predict(["the sun"])
     assert len(shapes) == 1, "a bundle does not show how it was learned"
+
+
+def test_texts_are_written_for_labels(tmp_path: Path, corpus: Path) -> None:
+    draw, rows = random.Random(5), ["label\ttext"]
+    for number in range(120):
+        label, verb = (("calm", "sees"), ("wild", "follows"))[number % 2]
+        rows.append(f"{label}\t{draw.choice(SUBJECTS)} {verb} {draw.choice(SUBJECTS)} {number} times.")
+    (tmp_path / "texts.tsv").write_text("\n".join(rows), encoding="utf-8")
+    summary = walk(
+        tmp_path,
+        f"corpus.files=['{corpus}']",
+        "task.kind=generate",
+        f"task.train={tmp_path / 'texts.tsv'}",
+        "task.prompt_column=label",
+        "task.text_column=text",
+        "task.layers=1",
+        "task.allow_overlap=true",
+        "finetune.epochs=30",
+    )
+    evaluation = files.read_json(summary.folder / "evaluation" / "evaluation.json")
+    assert evaluation["baselines"][0]["title"] == "nearest training pair"
+    assert 0 < evaluation["model"]["distinct"] <= 1
+    lect = load(summary.folder / "finetuned")
+    assert "generate" in lect.abilities
+    calm, wild = (" ".join(lect.generate([label] * 8, length=30)) for label in ("calm", "wild"))
+    assert calm.count("sees") > wild.count("sees")
+    assert wild.count("follows") > calm.count("follows")
+    assert len(lect.predict(["calm"])) == 1
+    with pytest.raises(UserError, match="it writes for prompts"):
+        lect.generate(["calm"], style="bold")

@@ -1,4 +1,4 @@
-"""A translation memory: the translation of the training text that is most like the one to translate."""
+"""The second text of the training pair whose first is most alike: a translation memory, a ready answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class NearestPairConfig(Section):
 class NearestPair:
     """Nearest by the TF-IDF cosine of runs of 1 to 4 characters."""
 
-    title: str = "translation memory"
+    title: str = "nearest training pair"
     serves: Literal["translate"] = "translate"
 
     def predict(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autolect.cli import options, progress, show
+from autolect.core import registry
 from autolect.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def folder_of(name: str, out: Path | None) -> Path:
 
 def _needs_task(recipe: Recipe, path: Path) -> None:
     if recipe.task is None:
-        fix = 'add [task] with kind = "classify", "tag", "pair" or "translate" and train = a file of examples'
+        kinds = ", ".join(registry.names("tasks"))
+        fix = f"add [task] with a kind, one of {kinds}, and train = a file of examples"
         raise UserError("the recipe has no [task]", where=str(path), fix=fix)
 
 

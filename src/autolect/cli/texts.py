@@ -243,7 +243,7 @@ def _predicted(text: str, found: Prediction) -> Shown:
         label = show.paint(show.safe(found.label), "bold")
         return Shown(facts=facts, lines=[f"{label} {found.probability:.2f}  {show.safe(text)}"])
     if isinstance(found, str):
-        return Shown(facts={"text": text, "translation": found}, lines=[show.safe(found)])
+        return Shown(facts={"text": text, "written": found}, lines=[show.safe(found)])
     if isinstance(found, Rating):
         line = f"{show.paint(f'{found.value:.3f}', 'bold')}  {show.safe(text)}"
         return Shown(facts={"text": text, "value": found.value}, lines=[line])

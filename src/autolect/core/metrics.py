@@ -7,6 +7,7 @@ was never predicted, is 0.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 Entity = tuple[int, int, str]
 """First token, one past the last token, and type."""
 
+LONG_WORD = 12
+"""Characters a word from which on blanks are not taken to part words."""
 _CELLS = 1 << 22
 """Numbers drawn at a time when resampling: 32 MiB, however many examples there are."""
 
@@ -113,6 +116,22 @@ def set_counts(gold: Sequence[Collection[str]], predicted: Sequence[Collection[s
 def set_f1(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]]) -> float:
     """Micro F1 of sets of labels."""
     return float(f1_score(set_counts(gold, predicted).sum(axis=0, dtype=np.float64)[None])[0])
+
+
+def partial_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
+    """Micro F1 of entities where it is enough that one of the same type overlaps."""
+    counts = np.zeros(4)
+    for one, other in zip(gold, predicted, strict=True):
+        wanted, found = entities(one), entities(other)
+        met = sum(any(_overlap(a, b) for b in wanted) for a in found)
+        seen = sum(any(_overlap(a, b) for b in found) for a in wanted)
+        counts += (met, len(found), seen, len(wanted))
+    precision, recall = (counts[0] / max(1.0, counts[1]), counts[2] / max(1.0, counts[3]))
+    return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
+
+
+def _overlap(one: Entity, other: Entity) -> bool:
+    return one[2] == other[2] and one[0] < other[1] and other[0] < one[1]
 
 
 def macro_tally(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]]) -> Tally:
@@ -361,6 +380,19 @@ def chrf(gold: Sequence[str], predicted: Sequence[str]) -> float:
     from sacrebleu.metrics.chrf import CHRF
 
     return float(CHRF().corpus_score(list(predicted), [list(gold)]).score)
+
+
+def distinct(texts: Sequence[str]) -> float:
+    """Share of all pairs of neighbouring words, or of characters where blanks do not part words, that differ
+    (distinct-2: Li 2016, arXiv:1510.03055).
+    """
+    words = [text.split() for text in texts]
+    units = [
+        some if len(some) > 1 and len(text) < LONG_WORD * len(some) else list(text)
+        for text, some in zip(texts, words, strict=True)
+    ]
+    pairs = [pair for some in units for pair in itertools.pairwise(some)]
+    return len(set(pairs)) / max(1, len(pairs))
 
 
 def bleu_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:

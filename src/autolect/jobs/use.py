@@ -194,9 +194,13 @@ class Lect:
 
         top_k, top_p: draw among so many likeliest tokens, or among those that have this probability together.
         beams: keep so many beginnings and give the likeliest text, drawing nothing. style: what kind of text
-        it shall be, one of ``styles``.
+        it shall be, one of ``styles``. A bundle fine-tuned with the task `generate` takes prompts or labels
+        and writes texts for them.
         """
         self._need("generate")
+        if self.info.task is not None and self.info.task.kind == "generate":
+            chance = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "beams": beams}
+            return self._for_prompts(texts, style=style, length=length, seed=seed, **chance)
         again = "reconstruct" in self.abilities
         return [
             self._writer.continued(
@@ -212,6 +216,20 @@ class Lect:
             )
             for text in texts
         ]
+
+    def _for_prompts(
+        self, texts: Sequence[str], *, style: str | None, length: int, seed: int, **chance: Any
+    ) -> list[str]:
+        """A text for each prompt, by the task's decoder."""
+        if style is not None:
+            fix = "leave the style out; the prompt says what to write"
+            raise UserError(f"no style {style!r}: it writes for prompts", where=str(self.folder), fix=fix)
+        task: Any = self._task
+        rows = task.rows(task.unlabelled(texts), self.reader, length=self.info.length)
+        found: list[str] = task.write(
+            self._network, self._model, self._head, rows, self.device, length=length, seed=seed, **chance
+        )
+        return found
 
     def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Prediction]:
         """The task's answer for each text: a Label, Labels or the Spans; for two texts a Label or a Rating.

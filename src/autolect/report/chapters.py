@@ -238,6 +238,20 @@ def _test(facts: dict[str, Any]) -> Chapter | None:
     return Chapter("Test", lead, tuple(blocks))
 
 
+_FURTHER = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "mcc": "Matthews' correlation",
+    "exact": "texts with exactly the right labels",
+    "token_accuracy": "tokens with the right tag",
+    "partial_f1": "F1 if it is enough that entities of a type overlap",
+    "chrf": "chrF",
+    "distinct": "pairs of neighbouring words that differ",
+    "distinct_gold": "the same in the true texts",
+}
+"""What else is told of a model on test."""
+
+
 def _as_good(model: dict[str, Any], best: dict[str, Any]) -> str:
     """What to call a simple tool that is not below the model."""
     return "better" if model["high"] < best["low"] else "as good"
@@ -262,6 +276,8 @@ def _details(model: dict[str, Any]) -> list[Block]:
                 "Predicted against true scores",
             )
         )
+    if further := [(name, f"{model[key]:.3f}") for key, name in _FURTHER.items() if key in model]:
+        blocks.append(Table(("further figures", "value"), tuple(further)))
     if "per_label" in model:
         rows = tuple(
             (r[0], f"{r[1]:.3f}", f"{r[2]:.3f}", f"{r[3]:.3f}", str(r[4])) for r in model["per_label"]

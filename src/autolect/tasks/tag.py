@@ -371,8 +371,10 @@ class Tag:
     ) -> dict[str, Any]:
         """Entity F1 with its interval and one row a type; accuracy where tags are no entities."""
         accuracy = _token_accuracy(gold, predicted)
+        further: dict[str, Any] = {}
         if self.entities:
             rows = metrics.entity_f1(gold, predicted).per_label
+            further["partial_f1"] = metrics.partial_f1(gold, predicted)
         else:
             labels = tuple(sorted({*self.labels, *(t for tags in gold for t in tags)}))
             number = {label: place for place, label in enumerate(labels)}
@@ -381,6 +383,7 @@ class Tag:
         return self.tally(gold, predicted).facts(seed=seed) | {
             "token_accuracy": accuracy,
             "per_label": [[r.label, r.precision, r.recall, r.f1, r.support] for r in rows],
+            **further,
         }
 
     def tally(self, gold: Sequence[tuple[str, ...]], predicted: Sequence[tuple[str, ...]]) -> Tally:
