@@ -15,6 +15,8 @@ from autolect.nn.bottleneck import mean_of
 
 WIDE_WEIGHTS = 2_000_000
 """About so many weights has the wide part of a head."""
+PRIOR_SPREAD = 1e-3
+"""Added to the spread of each feature, which a few texts may not show."""
 PAIR_WIDTH = 128
 """Features in which two texts are compared."""
 
@@ -112,12 +114,35 @@ class TextHead(nn.Module):
 
     def forward(self, states: Tensor, embedded: Tensor, keep: Tensor) -> Tensor:
         """states, embedded, keep -> scores."""
+        pooled = self.pooled(states, embedded, keep)
+        scores: Tensor = self.output(F.dropout(pooled, self.dropout, self.training))
+        return scores
+
+    @staticmethod
+    def pooled(states: Tensor, embedded: Tensor, keep: Tensor) -> Tensor:
+        """states, embedded, keep -> what decides (B,3D)."""
         low = torch.finfo(states.dtype).min
         largest = states.masked_fill(~keep[..., None], low).amax(dim=1).float()
         words = F.rms_norm(mean_of(embedded, keep), embedded.shape[-1:])
-        pooled = torch.cat([mean_of(states, keep), largest, words], dim=-1)
-        scores: Tensor = self.output(F.dropout(pooled, self.dropout, self.training))
-        return scores
+        return torch.cat([mean_of(states, keep), largest, words], dim=-1)
+
+    @torch.no_grad()
+    def start(self, pooled: Tensor, targets: Tensor) -> None:
+        """Start from the means of the texts (N,3D) with and without each label: targets (N,L), True or not.
+
+        A text is then of the label whose mean is nearer (prototypes: Snell 2017, arXiv:1703.05175), each
+        feature measured by its own spread.
+        """
+        spread = pooled.var(dim=0, correction=0) + PRIOR_SPREAD
+        for label, mine in enumerate(targets.T):
+            if mine.all() or not mine.any():
+                continue
+            one, other = pooled[mine].mean(dim=0), pooled[~mine].mean(dim=0)
+            way = (one - other) / spread
+            scores = pooled @ way
+            way = way / scores.std(correction=0).clamp(min=1e-6)
+            self.output.weight[label] = way
+            self.output.bias[label] = -(way @ (one + other)) / 2
 
 
 class UnitHead(nn.Module):

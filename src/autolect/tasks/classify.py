@@ -49,6 +49,8 @@ BALANCE = (0.25, 2.3)
 SHARES = (2.0, 1.0, 2.0, 2.0, 1.0, 1.0)
 """How much words, pairs of words, and runs of 1, 2, 3 and 4 characters weigh in an item. Better than words
 and runs as two equal kinds on folds of the training examples of five data sets (docs/LOG.md)."""
+MOST_SEEN = 2000
+"""Texts that the start of the network's part is made from."""
 TRUST = 16.0
 """How firmly that is believed: as much as so many squared logarithms of the change cost in likelihood."""
 
@@ -161,12 +163,16 @@ class Classify:
         """What is put on the encoder."""
         return ClassifyHead(architecture.width, num_labels=len(self.labels), config=self.config)
 
-    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:  # noqa: ARG002
-        """Fit the sparse part of a new head to the train rows; training then leaves it alone."""
+    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:
+        """Start the network's part of a new head from the train rows, and fit the sparse part to them.
+
+        Training then leaves the sparse part alone.
+        """
         from scipy.sparse import csr_matrix
 
         assert isinstance(head, ClassifyHead)
         head.weights.copy_(torch.from_numpy(self.choice.weights(rows.targets)))
+        self._start(model, head, rows)
         wide = head.wide
         if wide is None:
             return
@@ -178,6 +184,23 @@ class Classify:
         features = csr_matrix((weights, ids.numpy(), ends), shape=shape)
         with torch.no_grad():
             wide.fill(_linear.fit(features, rows.targets, balanced=self.config.weights == "balanced"))
+
+    def _start(self, model: Model, head: ClassifyHead, rows: Rows) -> None:
+        """Start the network's part from what the texts of each label have in common."""
+        seen = np.unique(np.linspace(0, len(rows.ids) - 1, min(MOST_SEEN, len(rows.ids))).astype(int))
+
+        def answer(batch: Tensors) -> list[Tensor]:
+            tokens, keep = batch["tokens"], batch["keep"]
+            return list(head.text.pooled(model.encode(tokens, keep), model.embedding(tokens), keep))
+
+        found = over_rows(
+            rows.lengths[seen],
+            collate=lambda chosen, length: self.collate(rows, seen[chosen], length, None),
+            answer=answer,
+            network=model,
+            device=Device(model.place, torch.float32),
+        )
+        head.text.start(torch.stack(found).float(), torch.from_numpy(rows.targets[seen]))
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
         """Choose how much each part of the head counts, by the likelihood of these rows (Platt 1999).

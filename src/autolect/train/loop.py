@@ -99,7 +99,7 @@ def fit(
     goal.network.load_state_dict(best)
     state = loop.state
     return Outcome(
-        best=state.best if state.steps else state.first,
+        best=state.best,
         best_step=state.best_step,
         steps=state.steps,
         tokens=state.tokens,
@@ -188,7 +188,7 @@ def _walk(
                 loop.save(saver, key, best, history)
         if asked.asked:
             loop.save(saver, key, best, history)
-    if state.steps and not state.best_step:
+    if not math.isfinite(state.best.value):
         raise UserError(
             "no look at the valid split gave a finite score", where=loop.what, fix=trouble.calmer(config)
         )
@@ -236,7 +236,10 @@ class _Loop:
                 checkpoint.clear(folder)
             history.start()
             started = time.monotonic()
+            # The start is a candidate too: a few examples can make a pretrained network worse.
             self.state.first = self.goal.measure(self.device)
+            if math.isfinite(self.state.first.value):
+                self.state.best = self.state.first
             self.state.steps, looks = self.budget(time.monotonic() - started)
             self.state.spacing = max(1, self.state.steps // looks)
             return self.weights(), 0
