@@ -49,3 +49,14 @@ def test_the_translation_of_the_nearest_text_is_given() -> None:
     asked = [PairExample(first="Good morning!", second="", where="")]
     baseline = registry.load("baselines", "nearest_pair").build
     assert baseline.predict(known, [], asked, language="en", seed=0) == ["早上好"]
+
+
+def test_words_that_are_shared_are_found_and_others_are_not() -> None:
+    given = [
+        PairExample(first="lost my red parcel", second="the red parcel that is lost", where=""),
+        PairExample(first="refund", second="refund within a month", where=""),
+        PairExample(first="opening hours", second="we are there from nine to five", where=""),
+    ]
+    baseline = registry.load("baselines", "words").build
+    assert baseline.serves == "embed"
+    assert baseline.predict([], [], given, language="en", seed=0) == [1, 1, 3]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fastapi.testclient import TestClient
 from safetensors.torch import load_file
 
 from autolect.cli.main import main
@@ -15,9 +16,12 @@ from autolect.core import bundle, files
 from autolect.core.errors import UserError
 from autolect.core.progress import Silent
 from autolect.core.results import Labels, Rating
+from autolect.jobs import finding
 from autolect.jobs.judge import judge
 from autolect.jobs.run import Summary
 from autolect.jobs.use import load
+from autolect.serve.app import create_app
+from autolect.serve.limits import ServeSettings
 
 from .conftest import SUBJECTS, VERBS, walk, write_corpus, write_labels
 
@@ -100,6 +104,91 @@ def test_translations_are_written_and_measured(
     with pytest.raises(SystemExit):
         main(["--json", "predict", str(summary.folder / "finetuned"), "the cat sees a dog"])
     assert "chat" in json.loads(capsys.readouterr().out)["written"]
+
+
+NAMES = ("sun", "moon", "rain", "snow", "wind", "cloud", "river", "stone", "tree", "leaf")
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Summary:
+    """Learned that a word belongs to the same word backwards."""
+    folder, draw = tmp_path_factory.mktemp("embed"), random.Random(5)
+    rows = {" ".join(draw.sample(NAMES, 3)): None for _ in range(200)}
+    pairs = [f"{row}\t{' '.join(word[::-1] for word in row.split()[::-1])}" for row in rows]
+    (folder / "pairs.tsv").write_text("\n".join(["question\tanswer", *pairs]), encoding="utf-8")
+    (folder / "both.txt").write_text("\n".join(pairs).replace("\t", "\n"), encoding="utf-8")
+    return walk(
+        folder,
+        f"corpus.files=['{corpus}','{folder / 'both.txt'}']",
+        "task.kind=embed",
+        f"task.train={folder / 'pairs.tsv'}",
+        "task.allow_overlap=true",
+        "finetune.epochs=20",
+    )
+
+
+def test_pairs_that_belong_together_teach_vectors_that_find(
+    embedder: Summary, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluation = files.read_json(embedder.folder / "evaluation" / "evaluation.json")
+    assert evaluation["measure"] == "mean reciprocal rank"
+    assert evaluation["model"]["score"] > 0.6
+    assert evaluation["baselines"][0]["title"] == "shared words (BM25)"
+    assert evaluation["baselines"][0]["score"] < 0.3
+    assert evaluation["mistakes_by"] == "rank"
+    assert all(one["confidence"] > 1 and one["gold"] != one["predicted"] for one in evaluation["mistakes"])
+    assert "mean reciprocal rank" in (embedder.folder / "report.html").read_text(encoding="utf-8")
+    tuned = embedder.folder / "finetuned"
+    vectors = load(tuned).embed(["sun rain snow", "wons niar nus", "eert fael enots"])
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+    assert (vectors**2).sum(axis=1) == pytest.approx(1, abs=1e-5)
+    pairs = [line.split("\t") for line in (embedder.folder.parent / "pairs.tsv").read_text().split("\n")[1:]]
+    (tmp_path / "texts.txt").write_text("\n".join(answer for _, answer in pairs), encoding="utf-8")
+    hits = {}
+    for name in ("pretrained", "finetuned"):
+        place, texts = tmp_path / name, str(tmp_path / "texts.txt")
+        finding.index(place, embedder.folder / name, [texts], column="text", progress=Silent())
+        found = finding.Index(place).search([question for question, _ in pairs])
+        hits[name] = sum(
+            answer in [one.text for one in some] for some, (_, answer) in zip(found, pairs, strict=True)
+        )
+    assert hits["finetuned"] > 0.8 * len(pairs)
+    assert hits["pretrained"] < 0.5 * len(pairs)
+    first = judge([tuned], embedder.folder.parent / "pairs.tsv", overrides=[], progress=Silent())[0]
+    assert first.figures["score"] > 0.6
+
+
+def test_vectors_answer_nothing_and_say_what_they_are_for(
+    embedder: Summary, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned = embedder.folder / "finetuned"
+    with pytest.raises(UserError, match="answers nothing"):
+        load(tuned).predict(["the sun"])
+    for verb, status in (("predict", 2), ("embed", 0)):
+        with pytest.raises(SystemExit) as caught:
+            main(["--json", verb, str(tuned), "the sun"])
+        assert caught.value.code == status
+    said = capsys.readouterr()
+    assert "embed" in said.err
+    assert len(json.loads(said.out)["vector"]) == 64
+    client = TestClient(create_app(load(tuned), settings=ServeSettings()), base_url="http://localhost")
+    with client:
+        found = client.post("/v1/embeddings", json={"input": "the sun"}).json()
+        assert len(found["data"][0]["embedding"]) == 64
+        assert client.post("/classify", json={"texts": ["the sun"]}).status_code == 404
+        assert "embed" in client.get("/v1/models").json()["data"][0]["abilities"]
+
+
+def test_a_file_of_pairs_is_checked_before_it_is_learned(
+    embedder: Summary, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = str(embedder.folder.parent / "pairs.tsv")
+    with pytest.raises(SystemExit) as caught:
+        main(["--json", "labels", "check", pairs, "--set", "task.kind=embed"])
+    assert caught.value.code == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["refusals"]) == ("embed", [])
+    assert "'question' and 'answer'" in found["parts"]["train"]["notes"][0]
 
 
 @pytest.fixture(scope="module")

@@ -186,7 +186,7 @@ def _answer(
     from autolect.jobs.use import load
 
     lect = load(folder)
-    tasks = {lect.info.task.kind} if lect.info.task else set[str]()
+    tasks = {lect.info.task.kind} - {"embed"} if lect.info.task else set[str]()
     can = (lect.abilities - tasks) | ({"predict"} if tasks else set())
     if ability not in can:
         known = ", ".join(sorted(can))

@@ -48,6 +48,14 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the right text came among all that could be found, counted from 1, and which text came first."""
+
+    rank: int
+    first: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """One labelled piece of a text: text[start:end] in code points."""
 

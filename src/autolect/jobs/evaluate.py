@@ -10,7 +10,7 @@ import numpy as np
 
 from autolect.core import bundle, files, metrics, registry
 from autolect.core.device import choose, set_threads
-from autolect.core.results import Label, Labels, Rating
+from autolect.core.results import Label, Labels, Place, Rating
 from autolect.jobs.finetune import Data
 from autolect.jobs.loading import load_network, reader_of
 from autolect.jobs.stages import Run, section
@@ -71,7 +71,7 @@ class _Evaluation:
             "calibration": _calibration(answers, self.gold),
             "slices": self._slices(predicted),
             "mistakes": self._mistakes(answers, predicted),
-            "mistakes_by": "off by" if isinstance(answers[0], Rating | str) else "confidence",
+            "mistakes_by": _mistakes_by(answers[0]),
         }
 
     def _baseline(self, name: str) -> dict[str, Any]:
@@ -141,8 +141,17 @@ def _calibration(answers: list[Any], gold: list[Any]) -> dict[str, Any] | None:
     }
 
 
+def _mistakes_by(answer: Any) -> str:
+    """What the number beside a mistake is."""
+    if isinstance(answer, Place):
+        return "rank"
+    return "off by" if isinstance(answer, Rating | str) else "confidence"
+
+
 def _confidence(answer: Any, gold: Any) -> float:
-    """How sure a wrong answer was; of a number, how far off it is."""
+    """How sure a wrong answer was; of a number, how far off it is; of what was to be found, its rank."""
+    if isinstance(answer, Place):
+        return float(answer.rank)
     if isinstance(answer, str):
         return 1 - metrics.chrf([gold], [answer]) / 100
     if isinstance(answer, Rating):
@@ -155,7 +164,9 @@ def _confidence(answer: Any, gold: Any) -> float:
 
 
 def _sides(example: Any, answer: Any) -> dict[str, Any]:
-    """Gold and predicted, as a label or as (start, end, label) spans."""
+    """Gold and predicted, as a label or text, or as (start, end, label) spans."""
+    if isinstance(answer, Place):
+        return {"text": example.first, "gold": example.second, "predicted": answer.first}
     if isinstance(answer, str):
         return {"gold": example.second, "predicted": answer}
     if isinstance(answer, Rating):

@@ -137,8 +137,14 @@ class Lect:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors (N, D) whose cosines say how alike texts are."""
         self._need("embed")
+        ids = [one.ids[: self.max_tokens] for one in self.reader.read(texts)]
+        if self.info.task is not None and self.info.task.kind == "embed":
+            found: NDArray[np.float32] = self._task.vectors(  # type: ignore[union-attr]
+                self._network, self._model, self._head, ids, self.device
+            )
+            return found
         assert self._likeness is not None
-        return self._likeness.vectors([one.ids[: self.max_tokens] for one in self.reader.read(texts)])
+        return self._likeness.vectors(ids)
 
     def score(self, texts: Sequence[str]) -> list[float]:
         """Natural logarithm of how likely each text is, its end included; higher is likelier.

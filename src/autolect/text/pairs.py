@@ -15,7 +15,19 @@ from autolect.text import tables
 from autolect.text.records import holds_records
 from autolect.text.streams import refuse
 
-FIRST_NAMES = ("sentence1", "text1", "text_a", "question1", "premise", "source", "src", "query", "first")
+FIRST_NAMES = (
+    "sentence1",
+    "text1",
+    "text_a",
+    "question1",
+    "premise",
+    "source",
+    "src",
+    "query",
+    "question",
+    "title",
+    "first",
+)
 SECOND_NAMES = (
     "sentence2",
     "text2",
@@ -25,6 +37,9 @@ SECOND_NAMES = (
     "target",
     "tgt",
     "document",
+    "answer",
+    "paraphrase",
+    "description",
     "second",
 )
 GOLD_NAMES = ("score", "similarity", "label", "gold_label", "class", "is_duplicate", "similarity_score")
