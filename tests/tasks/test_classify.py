@@ -10,6 +10,7 @@ import torch
 
 from autolect.core import recipe
 from autolect.core.device import Device
+from autolect.nn.heads import TextHead, prototypes
 from autolect.nn.model import Model, architecture_for
 from autolect.tasks.classify import BALANCE, CONFIG, PLUGIN, ClassifyHead
 from autolect.text.clean import Cleaner
@@ -76,11 +77,47 @@ def test_what_is_right_on_valid_counts_more_and_noise_makes_less_sure(reader: Re
     for noise in (0.0, 0.4):
         task, model, head, network = made(reader)
         task.begin(model, head, task.rows(examples(80), reader, length=64))
-        task.settle(
-            network, model, head, task.rows(examples(60, seed=3, noise=noise), reader, length=64), CPU
-        )
-        balances.append(head.balance.tolist())
-    assert balances[0][1] > BALANCE[1] > balances[1][1]
+        before = float(head.balance[1])
+        valid = task.rows(examples(60, seed=3, noise=noise), reader, length=64)
+        task.settle(network, model, head, valid, CPU)
+        balances.append(float(head.balance[1]) / before)
+    assert balances[0] > 1 > balances[1]
+
+
+def test_with_few_texts_folds_of_them_tell_what_each_part_counts(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the network's part starts from says nothing here, so the sparse part is to count far more.
+    noise = torch.Generator().manual_seed(0)
+    monkeypatch.setattr(TextHead, "pooled", lambda states, *_: torch.randn(len(states), 48, generator=noise))
+    task, model, head, _ = made(reader)
+    task.begin(model, head, task.rows(examples(60), reader, length=64))
+    assert float(head.balance[1]) > 2 > 0.9 > float(head.balance[0])
+    monkeypatch.setattr("autolect.tasks.classify.FEW", 59)
+    task, model, head, _ = made(reader)
+    task.begin(model, head, task.rows(examples(60), reader, length=64))
+    assert head.balance.tolist() == pytest.approx(BALANCE)
+
+
+def test_the_network_starts_from_the_means_of_the_labels(reader: Reader) -> None:
+    task, model, head, network = made(reader, features="none")
+    rows = task.rows(examples(60), reader, length=64)
+    task.begin(model, head, rows)
+    tested = examples(40, seed=5)
+    answers = task.answers(network, model, head, task.rows(tested, reader, length=64), CPU)
+    right = [one.label == other.labels[0] for one, other in zip(answers, tested, strict=True)]
+    assert np.mean(right) > 0.8
+
+
+def test_a_label_that_all_texts_have_has_no_prototype() -> None:
+    pooled = torch.tensor([[0.0, 1.0], [1.0, 1.0], [0.1, 1.0]])
+    targets = torch.tensor([[True, True, False], [True, False, False], [True, True, False]])
+    weight, bias = prototypes(pooled, targets)
+    assert weight[[0, 2]].abs().sum() == 0
+    assert bias[[0, 2]].abs().sum() == 0
+    scores = pooled @ weight.T + bias
+    assert (scores[:, 1] > 0).tolist() == [True, False, True]
+    assert float(scores[:, 1].std(correction=0)) == pytest.approx(1, abs=1e-3)
 
 
 def test_valid_labels_that_train_lacks_are_left_out_of_the_settling(reader: Reader) -> None:

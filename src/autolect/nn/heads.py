@@ -126,23 +126,29 @@ class TextHead(nn.Module):
         words = F.rms_norm(mean_of(embedded, keep), embedded.shape[-1:])
         return torch.cat([mean_of(states, keep), largest, words], dim=-1)
 
-    @torch.no_grad()
-    def start(self, pooled: Tensor, targets: Tensor) -> None:
-        """Start from the means of the texts (N,3D) with and without each label: targets (N,L), True or not.
+    def start(self, weight: Tensor, bias: Tensor) -> None:
+        """Start from weights (L,3D) and biases (L,), such as `prototypes`."""
+        self.output.weight.copy_(weight)
+        self.output.bias.copy_(bias)
 
-        A text is then of the label whose mean is nearer (prototypes: Snell 2017, arXiv:1703.05175), each
-        feature measured by its own spread.
-        """
-        spread = pooled.var(dim=0, correction=0) + PRIOR_SPREAD
-        for label, mine in enumerate(targets.T):
-            if mine.all() or not mine.any():
-                continue
-            one, other = pooled[mine].mean(dim=0), pooled[~mine].mean(dim=0)
-            way = (one - other) / spread
-            scores = pooled @ way
-            way = way / scores.std(correction=0).clamp(min=1e-6)
-            self.output.weight[label] = way
-            self.output.bias[label] = -(way @ (one + other)) / 2
+
+def prototypes(pooled: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Features (N,F) of texts, targets (N,L) True or not -> weights (L,F), biases (L,), scores of spread 1.
+
+    A text is of the label whose mean is nearer than that of all other texts (Snell 2017, arXiv:1703.05175),
+    each feature measured by its own spread. A label that none or all of the texts have gets zeros.
+    """
+    weight = pooled.new_zeros(targets.shape[1], pooled.shape[1])
+    bias = pooled.new_zeros(targets.shape[1])
+    spread = pooled.var(dim=0, correction=0) + PRIOR_SPREAD
+    for label, mine in enumerate(targets.T):
+        if mine.all() or not mine.any():
+            continue
+        one, other = pooled[mine].mean(dim=0), pooled[~mine].mean(dim=0)
+        way = (one - other) / spread
+        weight[label] = way / (pooled @ way).std(correction=0).clamp(min=1e-6)
+        bias[label] = -(weight[label] @ (one + other)) / 2
+    return weight, bias
 
 
 class UnitHead(nn.Module):

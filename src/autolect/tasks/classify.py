@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.metrics import Tally
 from autolect.core.results import Label, Labels
-from autolect.nn.heads import TextHead, Wide, table_rows
+from autolect.nn.heads import TextHead, Wide, prototypes, table_rows
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks import _linear
@@ -44,11 +44,18 @@ from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
 BALANCE = (0.25, 2.3)
 """How much the scores of the network and of the sparse features count before anything is known."""
 SHARES = (2.0, 1.0, 2.0, 2.0, 1.0, 1.0)
 """How much words, pairs of words, and runs of 1, 2, 3 and 4 characters weigh in an item. Better than words
 and runs as two equal kinds on folds of the training examples of five data sets (docs/LOG.md)."""
+FEW, FOLDS = 1000, 5
+"""With so few texts folds of them tell how much each part of the head may count."""
+EVEN, EVEN_TRUST = (1.0, 1.0), 1.0
+"""Where folds begin to look, and how firmly they believe it."""
 MOST_SEEN = 2000
 """Texts that the start of the network's part is made from."""
 TRUST = 16.0
@@ -166,28 +173,70 @@ class Classify:
     def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:
         """Start the network's part of a new head from the train rows, and fit the sparse part to them.
 
-        Training then leaves the sparse part alone.
+        Training then leaves the sparse part alone. Where there are few rows, folds of them tell how much
+        each part may count, since valid has too few to settle it.
         """
-        from scipy.sparse import csr_matrix
-
         assert isinstance(head, ClassifyHead)
         head.weights.copy_(torch.from_numpy(self.choice.weights(rows.targets)))
-        self._start(model, head, rows)
+        seen = np.unique(np.linspace(0, len(rows.ids) - 1, min(MOST_SEEN, len(rows.ids))).astype(int))
+        pooled, targets = self._pooled(model, head, rows, seen), torch.from_numpy(rows.targets)
+        with torch.no_grad():
+            head.text.start(*prototypes(pooled, targets[seen]))
         wide = head.wide
         if wide is None:
             return
         wide.learn_rarity([one.ids for one in rows.features])
-        ids, values, groups, starts = wide_arguments(wide_tensors(rows.features))
-        weights = wide.weigh(ids, values, groups, starts).numpy()
-        ends = np.append(starts.numpy(), len(ids))
-        shape = (len(rows.targets), wide.table.num_embeddings)
-        features = csr_matrix((weights, ids.numpy(), ends), shape=shape)
+        features, balanced = _sparse(wide, rows), self.config.weights == "balanced"
         with torch.no_grad():
-            wide.fill(_linear.fit(features, rows.targets, balanced=self.config.weights == "balanced"))
+            wide.fill(_linear.fit(features, rows.targets, balanced=balanced))
+        if len(rows.ids) > FEW:
+            return
+        scores = np.zeros((len(rows.ids), 2, len(self.labels)))
+        for fold in range(FOLDS):
+            mine = np.arange(len(rows.ids)) % FOLDS == fold
+            weight, bias = prototypes(pooled[~mine], targets[~mine])
+            scores[mine, 0] = (pooled[mine] @ weight.T + bias).numpy()
+            scores[mine, 1] = features[mine] @ _linear.fit(
+                features[~mine], rows.targets[~mine], balanced=balanced
+            )
+        head.balance.copy_(self._likeliest(head, scores, rows.targets, start=EVEN, trust=EVEN_TRUST))
 
-    def _start(self, model: Model, head: ClassifyHead, rows: Rows) -> None:
-        """Start the network's part from what the texts of each label have in common."""
-        seen = np.unique(np.linspace(0, len(rows.ids) - 1, min(MOST_SEEN, len(rows.ids))).astype(int))
+    def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
+        """Choose how much each part of the head counts, by the likelihood of these rows (Platt 1999).
+
+        The network learned its rows by heart, so only others can tell how sure it may be.
+        """
+        assert isinstance(head, ClassifyHead)
+        known = rows.targets.any(axis=1) if not self.config.several else np.ones(len(rows.targets), bool)
+        found = self._over(rows, network, device, lambda batch: list(self._scores(model, head, batch)))
+        scores = torch.stack(found).cpu().numpy().astype(float)[known]
+        start = tuple(head.balance.tolist())
+        head.balance.copy_(self._likeliest(head, scores, rows.targets[known], start=start, trust=TRUST))
+
+    def _likeliest(
+        self,
+        head: ClassifyHead,
+        scores: NDArray[np.float64],
+        targets: NDArray[np.bool_],
+        *,
+        start: tuple[float, ...],
+        trust: float,
+    ) -> Tensor:
+        """The balance (P,) with which scores (N,P,L) make the targets (N,L) likeliest."""
+        from scipy.optimize import minimize
+
+        weights = head.weights.cpu().numpy().astype(float)
+        right, before = targets.astype(float), np.array(start[: scores.shape[1]])
+
+        def cost(change: NDArray[np.float64]) -> float:
+            mixed = np.einsum("p,npl->nl", before * np.exp(change), scores)
+            return float(trust * np.square(change).sum() + self.choice.costs(mixed, right, weights).sum())
+
+        best = minimize(cost, np.zeros_like(before)).x
+        return torch.from_numpy(before * np.exp(best))
+
+    def _pooled(self, model: Model, head: ClassifyHead, rows: Rows, seen: NDArray[np.int64]) -> Tensor:
+        """What the network's part of the head decides by (N,3D), of some rows."""
 
         def answer(batch: Tensors) -> list[Tensor]:
             tokens, keep = batch["tokens"], batch["keep"]
@@ -200,28 +249,7 @@ class Classify:
             network=model,
             device=Device(model.place, torch.float32),
         )
-        head.text.start(torch.stack(found).float(), torch.from_numpy(rows.targets[seen]))
-
-    def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
-        """Choose how much each part of the head counts, by the likelihood of these rows (Platt 1999).
-
-        The network learned its rows by heart, so only others can tell how sure it may be.
-        """
-        from scipy.optimize import minimize
-
-        assert isinstance(head, ClassifyHead)
-        known = rows.targets.any(axis=1) if not self.config.several else np.ones(len(rows.targets), bool)
-        found = self._over(rows, network, device, lambda batch: list(self._scores(model, head, batch)))
-        scores = torch.stack(found).cpu().numpy().astype(float)[known]
-        weights = head.weights.cpu().numpy().astype(float)
-        targets, start = rows.targets[known].astype(float), np.array(BALANCE[: scores.shape[1]])
-
-        def cost(change: NDArray[np.float64]) -> float:
-            mixed = np.einsum("p,npl->nl", start * np.exp(change), scores)
-            return float(TRUST * np.square(change).sum() + self.choice.costs(mixed, targets, weights).sum())
-
-        best = minimize(cost, np.zeros_like(start)).x
-        head.balance.copy_(torch.from_numpy(start * np.exp(best)))
+        return torch.stack(found).float().cpu()
 
     def rows(self, examples: Sequence[TextExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; of a text longer than ``length`` tokens the beginning is used."""
@@ -331,6 +359,16 @@ class Classify:
             return NO_BAG
         found = text_features(text, language=reader.tokenizer.language)
         return bag(found, count=table_rows(len(self.labels)))
+
+
+def _sparse(wide: Wide, rows: Rows) -> csr_matrix:
+    """The weighed sparse features of rows, (N,M)."""
+    from scipy.sparse import csr_matrix
+
+    ids, values, groups, starts = wide_arguments(wide_tensors(rows.features))
+    weights = wide.weigh(ids, values, groups, starts).numpy()
+    ends = np.append(starts.numpy(), len(ids))
+    return csr_matrix((weights, ids.numpy(), ends), shape=(len(rows.ids), wide.table.num_embeddings))
 
 
 PLUGIN, CONFIG = Classify, ClassifyConfig
