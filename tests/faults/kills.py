@@ -76,6 +76,8 @@ def scenarios(folder: Path) -> list[Scenario]:
     found.append(Scenario("a latent with noise, a schedule, styles", "pretrain", (*common, *noisy)))
     searched = (*tuned, f"task.train={labels}", "search.trials=3", "train.micro_batches=2")
     found.append(Scenario("classify with a search", "evaluate", searched))
+    together = (*searched, "search.workers=2", "search.trials=4", "search.seeds=2")
+    found.append(Scenario("classify with a search by workers", "evaluate", together))
     tagged = ("task.kind=tag", f"task.train={tags}", "encoder.kind=lstm", "finetune.micro_batches=3")
     found.append(Scenario("tag, steps in parts", "evaluate", (*tuned, *tagged)))
     return found

@@ -28,6 +28,12 @@ LOOP, HISTORY, BATCHES = "train/loop.py", "train/history.py", "train/batches.py"
 ORDER, TRAIN, CORE = "tests/faults/test_order.py", "tests/train", "tests/core"
 DAMAGE, NUMBERS, WRITERS = (f"tests/faults/test_{name}.py" for name in ("damage", "numbers", "writers"))
 
+SEARCH, CREW, WORKER, SEARCHES = (
+    "jobs/search.py",
+    "jobs/crew.py",
+    "jobs/worker.py",
+    "tests/pipeline/test_search.py",
+)
 ARMS, NN, NOISE = "tests/pipeline/test_compare.py", "tests/nn", "tests/text/test_noise.py"
 
 
@@ -42,6 +48,47 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = (
+    Mutant(
+        "one seed decides a search", SEARCH, "sorted(found, key=lambda one: -one.mean)", "found", SEARCHES
+    ),
+    Mutant(
+        "the first seed's model is kept",
+        SEARCH,
+        ".index(max(self.scores))]",
+        ".index(self.scores[0])]",
+        SEARCHES,
+    ),
+    Mutant(
+        "all finalists have one seed",
+        SEARCH,
+        "self.run.recipe.seed + seed}",
+        "self.run.recipe.seed}",
+        SEARCHES,
+    ),
+    Mutant(
+        "a search forgets",
+        SEARCH,
+        "return {key: _Known(*known) for key, known in kept.items()}",
+        "return {}",
+        SEARCHES,
+    ),
+    Mutant(
+        "what was seen before a kill is not told",
+        SEARCH,
+        "            trial.report(math.nan if score is None else score, step)\n",
+        "            pass\n",
+        SEARCHES,
+    ),
+    Mutant("a damaged model is kept", SEARCH, "            self._renew(work, found[0].best)\n", "", SEARCHES),
+    Mutant(
+        "workers outlive a killed run",
+        WORKER,
+        "    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))\n",
+        "",
+        SEARCHES,
+    ),
+    Mutant("workers hear Ctrl-C", WORKER, "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n", "", SEARCHES),
+    Mutant("workers are not stopped", CREW, "        self.process.terminate()\n", "", SEARCHES),
     Mutant("a file is not synced", FILES, "            _sync_file(path)\n", "", ORDER),
     Mutant("the manifest is not synced", FILES, "    _sync_file(target)\n", "", ORDER),
     Mutant(

@@ -7,8 +7,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import torch
 
 from autolect.core import files, recipe
+from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.progress import Silent
 from autolect.core.recipe import Recipe
@@ -106,6 +108,26 @@ def test_a_budget_in_minutes_is_what_training_takes(tmp_path: Path) -> None:
     found = planned(tmp_path, f"corpus.files=['{write_corpus(tmp_path)}']", "train.minutes=2")
     (seconds,) = (part.seconds for part in found.parts if part.name == "pretrained")
     assert seconds == pytest.approx(120, rel=0.1)
+
+
+def test_a_search_takes_its_trials_and_its_finalists_in_rounds_of_its_workers() -> None:
+    search = recipe.SearchConfig(trials=8, finalists=2, seeds=3)
+    alone = Device(torch.device("cpu"), torch.float32)
+    assert job.trainings(search, alone) == 8 + 4
+    assert job.trainings(search.model_copy(update={"workers": 3}), alone) == 3 + 2
+    assert job.trainings(search.model_copy(update={"trials": 1}), alone) == 1 + 2
+    assert job.trainings(search.model_copy(update={"seeds": 1}), alone) == 8
+    shared = Device(torch.device("cuda"), torch.float32)
+    assert job.trainings(search.model_copy(update={"workers": 3}), shared) == 8 + 4
+
+
+def test_a_plan_counts_the_search(tmp_path: Path) -> None:
+    given = [f"corpus.files=['{write_corpus(tmp_path)}']", "task.kind=classify", "finetune.epochs=1"]
+    given += [f"task.train='{write_labels(tmp_path)}'", "task.refit=false"]
+    found = planned(tmp_path, *given, "search.trials=6", "search.workers=2")
+    (seconds,) = (part.seconds for part in found.parts if part.name == "finetuned")
+    assert seconds == pytest.approx((3 + 2) * found.paces["fine-tuning"].seconds)
+    assert found.memory > 3 * 50e6
 
 
 def test_a_plan_without_text_is_refused(tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ def test_with_few_texts_folds_of_them_tell_what_each_part_counts(
 ) -> None:
     # What the network's part starts from says nothing here, so the sparse part is to count far more.
     noise = torch.Generator().manual_seed(0)
-    monkeypatch.setattr(TextHead, "pooled", lambda states, *_: torch.randn(len(states), 48, generator=noise))
+    drawn = staticmethod(lambda states, *_: torch.randn(len(states), 48, generator=noise))
+    monkeypatch.setattr(TextHead, "pooled", drawn)
     task, model, head, _ = made(reader)
     task.begin(model, head, task.rows(examples(60), reader, length=64))
     assert float(head.balance[1]) > 2 > 0.9 > float(head.balance[0])

@@ -157,7 +157,7 @@ def test_what_was_logged_after_the_last_checkpoint_is_logged_once(tmp_path: Path
 
 def test_a_best_look_from_before_the_kill_stays_the_best(tmp_path: Path) -> None:
     class Homesick(Line):
-        """The less it has moved, the better: its first look is the best."""
+        """The less it has moved, the better, but where it starts is no good: its first look is the best."""
 
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
@@ -165,7 +165,8 @@ def test_a_best_look_from_before_the_kill_stays_the_best(tmp_path: Path) -> None
 
         def measure(self, device: Device) -> Score:
             moved = zip(self.home, self.network.parameters(), strict=True)
-            return Score(-float(sum((a - b).detach().square().sum() for a, b in moved)), {"loss": 0.0})
+            far = float(sum((a - b).detach().square().sum() for a, b in moved))
+            return Score(-far if far else -1e9, {"loss": 0.0})
 
     golden, resumed = Homesick(), Homesick()
     whole = train(golden)
@@ -579,3 +580,21 @@ def test_looks_at_valid_take_no_more_than_a_tenth_of_a_budget_in_minutes() -> No
         watch=lambda step, _: looks.append(step),
     )
     assert 1 <= len(looks) <= 5
+
+
+def test_a_start_that_no_look_is_better_than_is_kept() -> None:
+    class Worse(Line):
+        """Every look is worse than the one before."""
+
+        looks = 0
+
+        def measure(self, device: Device) -> Score:
+            self.looks += 1
+            return Score(-float(self.looks), {"loss": 0.0})
+
+    goal = Worse()
+    start = [value.detach().clone() for value in goal.network.parameters()]
+    outcome = train(goal)
+    assert outcome.best_step == 0
+    assert outcome.best == outcome.first
+    assert all(torch.equal(a, b) for a, b in zip(start, goal.network.parameters(), strict=True))

@@ -115,11 +115,16 @@ def on(batch: Tensors, device: Device) -> Tensors:
     return {name: value.to(device.place, non_blocking=True) for name, value in batch.items()}
 
 
-def set_threads() -> int:
-    """Use OMP_NUM_THREADS if it is set, else every processor that this process may use."""
+def threads() -> int:
+    """OMP_NUM_THREADS if it is set, else the number of processors that this process may use."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked and not asked.isdigit():
         raise UserError(f"is {asked!r}, not a number", where="OMP_NUM_THREADS", fix="unset it")
-    count = int(asked) if asked and int(asked) > 0 else len(os.sched_getaffinity(0))
+    return int(asked) if asked and int(asked) > 0 else len(os.sched_getaffinity(0))
+
+
+def set_threads() -> int:
+    """Use so many `threads`."""
+    count = threads()
     torch.set_num_threads(count)
     return count

@@ -160,6 +160,15 @@ class SearchConfig(Section):
     """Recipe key -> [low, high], [low, high, "log"] or {choose = [...]}; empty: the task's own."""
     storage: str = ""
     """Optuna storage URL, to share a search or to watch it; empty: the run's folder, with checksums."""
+    finalists: int = Field(default=2, ge=1)
+    """So many of the best settings are trained again with further seeds: one lucky seed decides nothing."""
+    seeds: int = Field(default=3, ge=1, le=100)
+    """Seeds of each finalist, its trial's included; the mean score on valid decides. 1: the best trial is
+    kept as it is."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """Processes that train at once on this machine and share its threads. Trials then go in rounds of so
+    many: what a round tries, and what is pruned in it, follows from the seed and the rounds before it, so
+    that a search that was killed ends as one that was not. Another number tries other settings."""
 
 
 class CompareConfig(Section):

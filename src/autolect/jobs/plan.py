@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from autolect.core import files
-from autolect.core.device import choose
+from autolect.core.device import Device, choose, set_threads
 from autolect.core.errors import UserError
 from autolect.core.goal import Goal, Tensors
 from autolect.core.progress import Progress, Silent
-from autolect.core.recipe import CorpusConfig, Recipe, changed
+from autolect.core.recipe import CorpusConfig, Recipe, SearchConfig, changed
 from autolect.jobs import contexts
+from autolect.jobs.crew import share_of_threads
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.evaluate import evaluate
 from autolect.jobs.finetune import read_data, task_goal
@@ -144,6 +146,8 @@ class _Planned:
 
     def __init__(self, recipe: Recipe, corpus: CorpusConfig, place: Path, progress: Progress) -> None:
         self.recipe, self.place, self.progress = recipe, place, progress
+        # Without a search there is one training.
+        self.search = recipe.search or SearchConfig(trials=1, finalists=1, seeds=1)
         # Labels first, as in a run: a bad line is heard of now.
         self.data = None if recipe.task is None else read_data(recipe, Silent())
         texts, self.total = taken(corpus)
@@ -167,11 +171,13 @@ class _Planned:
         seconds["pretrained"] = self._pretrained(training, paces["pretraining"])
         if self.recipe.task is not None and (data := self.data) is not None:
             goal = task_goal(self.recipe, places["pretrained"], data)
+            torch.set_num_threads(share_of_threads(self.search.workers))
             paces["fine-tuning"] = one = pace(
                 goal, self.recipe.finetune, seed=self.recipe.seed, device=device
             )
-            trials = self.recipe.search.trials if self.recipe.search else 1
-            seconds["finetuned"] = (trials + getattr(self.recipe.task, "refit", False)) * one.seconds
+            set_threads()
+            in_turn = trainings(self.search, device) + getattr(self.recipe.task, "refit", False)
+            seconds["finetuned"] = in_turn * one.seconds
             # Test stays closed: valid stands in for it.
             closed = replace(data, parts=replace(data.parts, test=data.parts.valid))
             evaluate(run, finetune(run, places["pretrained"], closed), closed)
@@ -193,9 +199,8 @@ class _Planned:
         return Plan(
             parts=parts,
             characters=self.total,
-            # Kilobytes on Linux. With more text more words decide the dimensions of vectors from counts.
-            memory=1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + self._denser(),
-            disk=sum(part.disk for part in parts) + CHECKPOINTS * WEIGHT_BYTES * weights,
+            memory=self._memory(),
+            disk=sum(part.disk for part in parts) + self._beside(parts, CHECKPOINTS * WEIGHT_BYTES * weights),
             free=shutil.disk_usage(_existing(folder)).free,
             paces=paces,
             elsewhere={
@@ -204,6 +209,19 @@ class _Planned:
                 if not {"lstm", "gru"} & set(_kinds(self.recipe))
             },
         )
+
+    def _memory(self) -> float:
+        """Bytes at the worst moment: what this process took, or a search whose workers each take as much."""
+        # Kilobytes on Linux. With more text more words decide the dimensions of vectors from counts.
+        most = 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + self._denser()
+        workers = self.search.workers
+        return max(most, (1 + workers) * _resident()) if self.data is not None and workers > 1 else most
+
+    def _beside(self, parts: tuple[Part, ...], checkpoints: float) -> float:
+        """Bytes on the disk beside results: checkpoints of a training, or of each worker and finalists."""
+        made = sum(part.disk for part in parts if part.name == "finetuned")
+        kept = self.search.workers + self.search.finalists * self.search.seeds
+        return self.search.workers * checkpoints + (kept * made if self.recipe.search else 0.0)
 
     def _denser(self) -> float:
         """Bytes of the dense matrix of frequent words beyond those of the sample."""
@@ -282,6 +300,22 @@ class _Repeated:
     ) -> Tensors:
         """The rows that these repeat."""
         return self._goal.collate(rows % len(self._goal.lengths), length, draw, done=done)
+
+
+def trainings(search: SearchConfig, device: Device) -> int:
+    """How many times as long as one training a search takes.
+
+    device: of which there is one, so that workers wait for each other; they share a processor by its threads.
+    """
+    workers = 1 if device.apart else search.workers
+    again = min(search.finalists, search.trials) * (search.seeds - 1)
+    return math.ceil(search.trials / workers) + math.ceil(again / workers)
+
+
+def _resident() -> float:
+    """Bytes of memory that this process has now."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return float(int(pages) * resource.getpagesize())
 
 
 def _kinds(recipe: Recipe) -> list[str]:

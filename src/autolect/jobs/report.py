@@ -12,7 +12,7 @@ from autolect.core.errors import UserError
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.prepare import FIGURES, documents
 from autolect.jobs.rates import rates
-from autolect.jobs.search import TRIALS
+from autolect.jobs.search import FINALISTS, TRIALS
 from autolect.jobs.stages import Run
 from autolect.jobs.use import Lect, load
 from autolect.report import chapters, page
@@ -46,6 +46,7 @@ def gather(run: Run) -> dict[str, Any]:
         facts["finetuned"] = bundle.open_bundle(run.folder / "finetuned").model_dump(mode="json")
         if (run.folder / "finetuned" / TRIALS).exists():
             facts["trials"] = files.read_json(run.folder / "finetuned" / TRIALS)
+            facts["finalists"] = files.read_json(run.folder / "finetuned" / FINALISTS)
     return facts
 
 

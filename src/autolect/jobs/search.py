@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import shutil
-from dataclasses import replace
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from autolect.core import bundle, config, files, recipe, registry
-from autolect.core.errors import UserError
-from autolect.core.goal import Score
+from autolect.core.errors import DamagedError, UserError
 from autolect.core.recipe import Recipe
 from autolect.core.slots import Slots
+from autolect.jobs.attempts import Attempt
+from autolect.jobs.crew import Hopeless, Work, crew
 from autolect.jobs.finetune import Data, train_task, write_task_bundle
 from autolect.jobs.stages import Run, section
 from autolect.nn import weights
 from autolect.train import checkpoint
+from autolect.train.trouble import finite
 
-TRIALS = "trials.json"
+TRIALS, FINALISTS = "trials.json", "finalists.json"
 STARTUP_TRIALS = 3
 """Trials that are drawn at random before TPE models them, and that are never pruned."""
 
 
 def finetune(run: Run, parent: Path, data: Data) -> Path:
-    """Make the finetuned bundle of a run; with [search] the best trial's model is the one that is kept."""
+    """Make the finetuned bundle of a run; with [search] it is that of the settings that the search chose."""
     needs = section(run.recipe, "task", "finetune", "search", "seed", "name")
     needs |= {"parent": bundle.digest(parent), "data": data.hashes}
 
@@ -45,10 +48,12 @@ def finetune(run: Run, parent: Path, data: Data) -> Path:
             write_task_bundle(folder, settings, parent, data, goal, outcome)
         else:
             search = _Search(run, parent, data, work, key=facts["key"])
-            best = search.walk()
-            settings = with_values(run.recipe, search.chosen())
+            finalists = search.walk()
+            best = finalists[0].best
+            settings = best.recipe
             files.save_json(folder / TRIALS, search.trials())
-            for path in best.iterdir():
+            files.save_json(folder / FINALISTS, [one.plain() for one in finalists])
+            for path in best.place.iterdir():
                 if path.name != files.MANIFEST:
                     shutil.copyfile(path, folder / path.name)
         if getattr(settings.task, "refit", False):
@@ -76,9 +81,64 @@ def _refit(
     weights.save(values, folder / bundle.WEIGHTS)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finalist:
+    """One of the best settings, trained with several seeds."""
+
+    trial: int
+    """Its number among the finished trials, from 1."""
+    values: dict[str, Any]
+    """What it changes in the recipe."""
+    runs: tuple[Attempt, ...]
+    scores: tuple[float, ...]
+    """On valid, one a run; the first is its trial's."""
+
+    @property
+    def mean(self) -> float:
+        """What decides."""
+        return statistics.fmean(self.scores)
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of the scores over all seeds there could be; None with one seed."""
+        return statistics.stdev(self.scores) if len(self.scores) > 1 else None
+
+    @property
+    def best(self) -> Attempt:
+        """The run whose model is kept: of equally good ones the first.
+
+        All seeds are the same settings, so the better one on valid is no worse a guess than any other, and
+        where valid tells them apart a better one (Dodge 2020, arXiv:2002.06305).
+        """
+        return self.runs[self.scores.index(max(self.scores))]
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values, for the report."""
+        return {
+            "trial": self.trial,
+            "params": self.values,
+            "seeds": [one.recipe.seed for one in self.runs],
+            "scores": list(self.scores),
+            "mean": self.mean,
+            "spread": self.spread,
+            "seed": self.best.recipe.seed,
+        }
+
+
+class _Known(NamedTuple):
+    """What came of an attempt: the score, None where it was broken off, and what each look at valid said."""
+
+    score: float | None
+    looks: list[float | None]
+
+
 class _Search:
-    """Optuna's TPE on the valid examples (Akiba 2019), resumable: finished trials are kept with checksums,
-    one that runs has checkpoints.
+    """Optuna's TPE on the valid examples (Akiba 2019), then further seeds for the best settings.
+
+    Trials go in rounds of ``search.workers``. What is drawn and pruned in a round follows from the seed and
+    the rounds before it alone, in whatever order its trials end. So what is kept is what came of each
+    attempt, with checksums: a search that goes on walks its rounds from the first one, and trains only what
+    is not known yet, from its checkpoint.
     """
 
     def __init__(self, run: Run, parent: Path, data: Data, work: Path, *, key: str) -> None:
@@ -90,8 +150,10 @@ class _Search:
         assert settings is not None
         self.settings = settings
         task: Any = run.recipe.task
-        self.space = settings.space or registry.load("tasks", task.kind).build.SPACE
+        space = settings.space or registry.load("tasks", task.kind).build.SPACE
+        self.space = {name: distribution(name, values) for name, values in space.items()}
         self.key, self.slots = key, Slots(work, "trials")
+        self.known = self._recalled()
         self.study = optuna.create_study(
             study_name=key,
             storage=settings.storage or None,
@@ -99,150 +161,211 @@ class _Search:
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=2),
         )
-        if not settings.storage:
-            self._recall()
 
-    def walk(self) -> Path:
-        """Run the trials that are missing; gives the folder of the best trial's bundle."""
-        import optuna
-
-        while (number := self._num_finished()) < self.settings.trials:
-            # One sampler a trial: what it draws follows from the seed and the trials before it,
-            # so a resumed search goes on as an uninterrupted one.
-            self.study.sampler = optuna.samplers.TPESampler(
-                seed=self.run.recipe.seed + 1000 * number, n_startup_trials=STARTUP_TRIALS
-            )
-            self.study.optimize(functools.partial(self._try, number=number), n_trials=1)
-            self._keep()
-            checkpoint.clear(self._folder(number))
-        try:
-            best = self.study.best_trial
-        except ValueError:
-            raise UserError("no trial came to an end", where="search", fix="widen search.space") from None
-        self.run.progress.say(
-            f"search: best of {self.settings.trials} trials is {best.value:.4f} with {best.params}"
-        )
-        return self.work / "best"
-
-    def _try(self, trial: Any, *, number: int) -> float:
-        chosen = {key: suggest(trial, key, values) for key, values in self.space.items()}
-        # The first trial is the recipe as it stands, so that a search never ends below it.
-        settings = with_values(self.run.recipe, chosen) if number else self.run.recipe
-        trial.set_user_attr("recipe", number == 0)
-        steps = iter(range(1_000_000))
-
-        def watch(_step: int, score: Score) -> None:
-            import optuna
-
-            trial.report(score.value, next(steps))
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-        what = f"trial {number + 1} of {self.settings.trials}"
-        goal, outcome = train_task(
-            settings,
-            self.parent,
-            self.data,
-            progress=self.run.progress,
-            what=what,
-            folder=self._folder(number),
-            key=files.fingerprint({"search": self.key, "number": number, "values": chosen}),
-            watch=watch,
-        )
-        value = outcome.best.value
-        if value > self._best_so_far():
-            with files.saving(self.work / "best", kind=bundle.KIND, facts={"value": value}) as beside:
-                write_task_bundle(beside, settings, self.parent, self.data, goal, outcome)
-        return value
-
-    def chosen(self) -> dict[str, Any]:
-        """The values of the best trial; none where it is the recipe's own."""
-        best = self.study.best_trial
-        return {} if best.user_attrs.get("recipe") else dict(best.params)
-
-    def _folder(self, number: int) -> Path:
-        return self.work / f"trial-{number + 1}"
-
-    def _keep(self) -> None:
-        """Make the finished trials durable."""
-        if self.settings.storage:
-            return
-        trials = [_plain(trial) for trial in self.study.trials if trial.state.is_finished()]
-        with self.slots.saving({"key": self.key, "step": len(trials)}) as beside:
-            files.save_json(beside / TRIALS, trials)
-
-    def _recall(self) -> None:
-        """Fill the study with the finished trials that an earlier process kept."""
-        whole, complaints = self.slots.whole(self.key)
-        for complaint in complaints:
-            self.run.progress.say(complaint)
-        for record in files.read_json(whole[0].place / TRIALS) if whole else ():
-            self.study.add_trial(_trial_of(record))
-
-    def _best_so_far(self) -> float:
-        try:
-            return float(files.read_manifest(self.work / "best").facts["value"])
-        except UserError:
-            return -math.inf
-
-    def _num_finished(self) -> int:
-        return sum(trial.state.is_finished() for trial in self.study.trials)
+    def walk(self) -> list[Finalist]:
+        """Run what is missing; gives the finalists, best first. The bundle of the first one's best run is
+        at its place.
+        """
+        with crew(self.settings.workers, self.parent, self.data, self.run.progress) as work:
+            while (first := len(self._finished())) < self.settings.trials:
+                self._round(work, first)
+            found = self._judged(work)
+            self._renew(work, found[0].best)
+        self._say(found[0])
+        return found
 
     def trials(self) -> list[dict[str, Any]]:
         """Every finished trial, for the report; one that a kill cut off has no number of its own."""
-        finished = [trial for trial in self.study.trials if trial.state.is_finished()]
         return [
             {
                 "number": number,
                 "value": trial.value,
                 "state": trial.state.name.lower(),
-                "params": {} if trial.user_attrs.get("recipe") else trial.params,
+                "params": trial.params,
             }
-            for number, trial in enumerate(finished, start=1)
+            for number, trial in enumerate(self._finished(), start=1)
         ]
 
+    def _round(self, work: Work, first: int) -> None:
+        """Ask for some trials at once, train them, and tell the study only then what came of them."""
+        size = min(self.settings.workers, self.settings.trials - first)
+        asked = [self._ask(first + place) for place in range(size)]
+        trials = {one.key: trial for trial, one in reversed(asked)}
 
-def _plain(trial: Any) -> dict[str, Any]:
-    """A finished trial as JSON values, without its clock."""
-    from optuna.distributions import distribution_to_json
+        def hopeless(one: Attempt, score: float) -> bool:
+            trial = trials[one.key]
+            trial.report(score, len(self._trial(trial).intermediate_values))
+            return bool(trial.should_prune())
 
-    return {
-        "state": trial.state.name,
-        "value": trial.value,
-        "params": trial.params,
-        "distributions": {name: distribution_to_json(one) for name, one in trial.distributions.items()},
-        "looks": [[step, value] for step, value in trial.intermediate_values.items()],
-        "attributes": trial.user_attrs,
-    }
+        try:
+            news = self._train(work, [one for _, one in asked], hopeless)
+        except BaseException:
+            for trial, _ in asked:
+                self._tell(trial, None)
+            raise
+        for trial, one in asked:
+            self._tell(trial, self.known[one.key])
+        if news:
+            # Only the best settings so far are trained further, so that the other bundles can go.
+            best = [self._attempt(trial.params) for _, trial in self._best()]
+            _keep_only(self.work / "made", {one.place for one in best})
+
+    def _ask(self, number: int) -> tuple[Any, Attempt]:
+        """A new trial. One sampler each: what it draws follows from the seed and the trials before it."""
+        import optuna
+
+        seed = self.run.recipe.seed + 1000 * len(self.study.get_trials(deepcopy=False))
+        self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS)
+        # The first trial is the recipe as it stands, so that a search knows what it starts from.
+        trial = self.study.ask(self.space if number else {})
+        name = f"trial {number + 1}"
+        return trial, self._attempt(trial.params, name=name, what=f"{name} of {self.settings.trials}")
+
+    def _tell(self, trial: Any, known: _Known | None) -> None:
+        """End a trial; None: it was cut off, which only a shared storage will remember."""
+        from optuna.trial import TrialState
+
+        if known is None:
+            self.study.tell(trial, state=TrialState.FAIL)
+            return
+        told = len(self._trial(trial).intermediate_values)
+        for step, score in enumerate(known.looks[told:], start=told):
+            trial.report(math.nan if score is None else score, step)
+        if known.score is None:
+            self.study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self.study.tell(trial, known.score)
+
+    def _judged(self, work: Work) -> list[Finalist]:
+        """The best trials' settings with all their seeds, by their mean; of equal ones the better trial."""
+        best = self._best()
+        if not best:
+            raise UserError("no trial came to an end", where="search", fix="widen search.space")
+        seeds = range(1, self.settings.seeds)
+        later = {
+            number: [
+                self._attempt(
+                    trial.params,
+                    name=f"trial {number} seed {seed}",
+                    what=f"trial {number} again, seed {seed + 1} of {self.settings.seeds}",
+                    seed=seed,
+                )
+                for seed in seeds
+            ]
+            for number, trial in best
+        }
+        self._train(work, [one for runs in later.values() for one in runs], lambda _one, _score: False)
+        found = []
+        for number, trial in best:
+            scores = [self.known[one.key].score for one in later[number]]
+            found.append(
+                Finalist(
+                    trial=number,
+                    values=trial.params,
+                    runs=(self._attempt(trial.params, name=f"trial {number}"), *later[number]),
+                    scores=(trial.value, *(score for score in scores if score is not None)),
+                )
+            )
+        return sorted(found, key=lambda one: -one.mean)
+
+    def _train(self, work: Work, asked: Sequence[Attempt], hopeless: Hopeless) -> bool:
+        """Train what is not known yet, and make durable what comes of it; whether there was any."""
+        missing = {one.key: one for one in asked if one.key not in self.known}
+        looks: dict[str, list[float | None]] = {key: [] for key in missing}
+
+        def watch(one: Attempt, score: float) -> bool:
+            looks[one.key].append(finite(score))
+            return hopeless(one, score)
+
+        for one, score in work(tuple(missing.values()), watch):
+            self.known[one.key] = _Known(score, looks[one.key])
+            with self.slots.saving({"key": self.key, "step": len(self.known)}) as beside:
+                files.save_json(beside / TRIALS, self.known)
+            checkpoint.clear(one.work)
+        return bool(missing)
+
+    def _recalled(self) -> dict[str, _Known]:
+        """What an earlier process kept, by the attempts' keys."""
+        whole, complaints = self.slots.whole(self.key)
+        for complaint in complaints:
+            self.run.progress.say(complaint)
+        kept = files.read_json(whole[0].place / TRIALS) if whole else {}
+        return {key: _Known(*known) for key, known in kept.items()}
+
+    def _renew(self, work: Work, one: Attempt) -> None:
+        """Train an attempt again whose bundle is damaged, or was made on another machine."""
+        try:
+            files.verify(one.place, kind=bundle.KIND)
+        except UserError as error:
+            why = error if isinstance(error, DamagedError) else "it is not on this machine"
+            self.run.progress.say(f"{one.what}: {why}; it is trained again")
+            for _ in work((one,), lambda _one, _score: False):
+                pass
+
+    def _attempt(
+        self, values: dict[str, Any], *, name: str = "trial", what: str = "", seed: int = 0
+    ) -> Attempt:
+        """Settings with the recipe's seed, or one so many after it."""
+        settings = with_values(self.run.recipe, {**values, "seed": self.run.recipe.seed + seed})
+        key = files.fingerprint({"search": self.key, "recipe": recipe.to_table(settings)})
+        return Attempt(
+            what=what or name,
+            recipe=settings,
+            key=key,
+            work=self.work / name.replace(" ", "-"),
+            place=self.work / "made" / key[:16],
+        )
+
+    def _best(self) -> list[tuple[int, Any]]:
+        """The trials with the best scores and their numbers, best first; of equal settings one."""
+        from optuna.trial import TrialState
+
+        numbered = enumerate(self._finished(), start=1)
+        whole = [(number, trial) for number, trial in numbered if trial.state == TrialState.COMPLETE]
+        different: dict[str, tuple[int, Any]] = {}
+        for number, trial in sorted(whole, key=lambda one: -one[1].value):
+            if len(different) < self.settings.finalists:
+                different.setdefault(self._attempt(trial.params).key, (number, trial))
+        return list(different.values())
+
+    def _finished(self) -> list[Any]:
+        """Trials that came to their end or were pruned, in the order in which they were asked for."""
+        from optuna.trial import TrialState
+
+        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+    def _trial(self, trial: Any) -> Any:
+        """What the study knows of a trial now."""
+        return self.study.get_trials(deepcopy=False)[trial.number]
+
+    def _say(self, won: Finalist) -> None:
+        how = "" if won.spread is None else f", the mean of {len(won.scores)} seeds (spread {won.spread:.4f})"
+        named = won.values or "the recipe's own settings"
+        self.run.progress.say(f"search: trial {won.trial} is kept, {won.mean:.4f}{how}, with {named}")
 
 
-def _trial_of(record: dict[str, Any]) -> Any:
-    """The trial that `_plain` took apart."""
-    import optuna
-
-    known = {
-        name: optuna.distributions.json_to_distribution(one) for name, one in record["distributions"].items()
-    }
-    return optuna.trial.create_trial(
-        state=optuna.trial.TrialState[record["state"]],
-        value=record["value"],
-        params=record["params"],
-        distributions=known,
-        intermediate_values=dict(record["looks"]),
-        user_attrs=record["attributes"],
-    )
+def _keep_only(folder: Path, wanted: set[Path]) -> None:
+    """Remove the other folders of one."""
+    for place in folder.iterdir() if folder.is_dir() else ():
+        if place not in wanted:
+            shutil.rmtree(place, ignore_errors=True)
 
 
-def suggest(trial: Any, key: str, values: Any) -> Any:
-    """One value of a search space's entry; UserError when the entry cannot be read."""
+def distribution(key: str, values: Any) -> Any:
+    """What an entry of a search space draws from; UserError when the entry cannot be read."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
     if isinstance(values, dict) and set(values) == {"choose"} and values["choose"]:
-        return trial.suggest_categorical(key, values["choose"])
+        return CategoricalDistribution(values["choose"])
     if isinstance(values, list | tuple) and len(values) in (2, 3) and list(values[2:]) in ([], ["log"]):
         low, high = values[:2]
-        if all(isinstance(one, int | float) for one in (low, high)) and low < high:
-            if isinstance(low, int) and isinstance(high, int):
-                return trial.suggest_int(key, low, high, log=len(values) == 3)
-            return trial.suggest_float(key, low, high, log=len(values) == 3)
+        log = len(values) == 3
+        if (
+            all(isinstance(one, int | float) for one in (low, high))
+            and (0 if log else -math.inf) < low < high
+        ):
+            whole = isinstance(low, int) and isinstance(high, int)
+            return IntDistribution(low, high, log=log) if whole else FloatDistribution(low, high, log=log)
     raise UserError(
         f"{values!r} is no range",
         where=f"search.space.{key}",

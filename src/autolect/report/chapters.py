@@ -179,20 +179,50 @@ def _search(facts: dict[str, Any]) -> Chapter | None:
                 str(t["number"]),
                 "-" if t["value"] is None else f"{t['value']:.4f}",
                 t["state"],
-                *(
-                    f"{t['params'][key]:.4g}"
-                    if isinstance(t["params"].get(key), float)
-                    else str(t["params"].get(key, "recipe"))
-                    for key in keys
-                ),
+                *(_setting(t, key) for key in keys),
             )
             for t in trials
         ),
+        caption="All of them with the recipe's seed.",
     )
     figure = Figure(plots.search(points), "Score on valid, trial by trial.", "Search history")
     return Chapter(
-        "Search", "Chosen on the valid examples; the test examples stayed closed.", (figure, table)
+        "Search",
+        "Chosen on the valid examples; the test examples stayed closed.",
+        (figure, _finalists(facts["finalists"]), table),
     )
+
+
+def _finalists(finalists: Sequence[dict[str, Any]]) -> Table:
+    keys = sorted({key for one in finalists for key in one["params"]})
+    seeds = ", ".join(str(seed) for seed in finalists[0]["seeds"])
+    caption = (
+        f"The best settings with the seeds {seeds}: the mean decides, the spread is a standard deviation."
+    )
+    if len(finalists[0]["seeds"]) == 1:
+        caption = "The best settings, with one seed: luck may have chosen between them."
+    return Table(
+        ("finalist", "mean on valid", "spread", "each seed", "seed kept", *keys),
+        tuple(
+            (
+                f"trial {one['trial']}",
+                f"{one['mean']:.4f}",
+                "-" if one["spread"] is None else f"{one['spread']:.4f}",
+                ", ".join(f"{score:.4f}" for score in one["scores"]),
+                "-" if number else str(one["seed"]),
+                *(_setting(one, key) for key in keys),
+            )
+            for number, one in enumerate(finalists)
+        ),
+        caption=caption,
+        highlight_row=0,
+    )
+
+
+def _setting(one: dict[str, Any], key: str) -> str:
+    """What a trial or a finalist has for a key of the recipe."""
+    value = one["params"].get(key, "recipe")
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _test(facts: dict[str, Any]) -> Chapter | None:

@@ -34,6 +34,10 @@ def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         )
         if "test_loss" in metrics:
             found.append(("loss on test", f"{metrics['test_loss']:.3f}"))
+    if finalists := facts.get("finalists"):
+        won = finalists[0]
+        how = "" if won["spread"] is None else f", {len(won['seeds'])} seeds, spread {won['spread']:.3f}"
+        found.append(("search on valid", f"{won['mean']:.3f} (trial {won['trial']}{how})"))
     if evaluation := facts.get("evaluation"):
         model = evaluation["model"]
         found.append(
