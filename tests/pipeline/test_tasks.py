@@ -23,7 +23,7 @@ from autolect.jobs.use import load
 from autolect.serve.app import create_app
 from autolect.serve.limits import ServeSettings
 
-from .conftest import SUBJECTS, VERBS, walk, write_corpus, write_labels
+from .conftest import SUBJECTS, VERBS, walk, write_corpus, write_tags
 
 FRENCH = {"the cat": "le chat", "a dog": "un chien", "my old friend": "mon vieil ami"}
 VERBES = {"sees": "voit", "likes": "aime", "hears": "entend"}
@@ -242,9 +242,10 @@ def test_bundles_are_compared_on_a_file_that_none_has_seen(
 
 
 def test_what_learns_is_said_by_the_recipe(tmp_path: Path, corpus: Path) -> None:
-    labels = write_labels(tmp_path)
+    tags = write_tags(tmp_path)
     made = walk(tmp_path, f"corpus.files=['{corpus}']", until="pretrained").folder / "pretrained"
-    start = [f"start={made}", f"task.train={labels}", "task.allow_overlap=true", "task.features=none"]
+    start = [f"start={made}", "task.kind=tag", f"task.train={tags}", "task.features=none"]
+    start.append("task.allow_overlap=true")
     start += ["finetune.steps=20", "task.refit=false"]
     before, shapes = load_file(made / bundle.WEIGHTS), set()
     for learn in ("all", "adapters", "head"):

@@ -2,8 +2,8 @@
 
 It hears (made, parent, data) once, see `jobs/attempts.py`, then attempts. For each it tells what the progress
 is told, asks at each look at valid whether to go on, and ends with ("made", score) or ("failed", error).
-SIGTERM lets it save a checkpoint and end, as it does a run. It never lives longer than the process that
-started it.
+SIGTERM lets it save a checkpoint and end, as it does a run. It does not live longer than the process that
+started it: on Linux the kernel sees to that, elsewhere it ends when it next has something to hear.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def work(handle: int, starter: int) -> None:
     """Serve a pipe until it is closed. starter: the process at its other end."""
     # Ctrl-C is heard by all processes of a terminal; the one that started this says what is to be done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
     if os.getppid() != starter:
         return
     with Connection(handle) as pipe, contextlib.suppress(EOFError):
