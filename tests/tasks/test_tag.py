@@ -13,7 +13,8 @@ from autolect.core import recipe
 from autolect.core.device import Device
 from autolect.nn.model import Model, architecture_for
 from autolect.tasks import _field
-from autolect.tasks.tag import BALANCE, CONFIG, PLUGIN, TagHead
+from autolect.tasks._two_fields import BALANCE, TagHead
+from autolect.tasks.tag import CONFIG, PLUGIN
 from autolect.text import segment
 from autolect.text.clean import Cleaner
 from autolect.text.labelled import TokenExample

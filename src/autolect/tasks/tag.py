@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -22,12 +22,12 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.metrics import Tally
 from autolect.core.results import Span
-from autolect.nn.crf import Crf, iob2_rules
-from autolect.nn.heads import SparseField, UnitHead, table_rows
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks import _field
 from autolect.tasks._common import WideConfig, hidden, over_rows
+from autolect.tasks._pieces import NO_FEATURES, Piece, Rows, cut, owners, sparse
+from autolect.tasks._two_fields import Scored, TagHead, likeliest, sparse_rows
 from autolect.text import segment
 from autolect.text.features import buckets, token_features
 from autolect.text.labelled import LabelledTokens, TokenExample, read_tokens
@@ -35,13 +35,6 @@ from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
 
-SPARSE_WEIGHTS = 4_000_000
-"""About so many weights has the table of sparse features: with half of them entity F1 fell by a point or two
-where tags are many (docs/LOG.md)."""
-BALANCE = (0.6, 0.6)
-"""How much the network and the sparse features count before anything is known."""
-TRUST = 16.0
-"""How firmly that is believed: as much as so many squared logarithms of the change cost in likelihood."""
 SETTLED_ROWS = 256
 """So many pieces at once when that is chosen."""
 LEANS = np.arange(0.0, 3.01, 0.25)
@@ -60,85 +53,12 @@ class TagConfig(WideConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A run of units of one example: ids (n,), owner (n,) unit of each token from 0, tags (u,).
-
-    features: the numbers of the sparse features of each unit.
-    """
-
-    example: int
-    ids: NDArray[np.int32]
-    owner: NDArray[np.int64]
-    tags: NDArray[np.int64]
-    features: Sequence[NDArray[np.int64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Examples cut into pieces that fit the network; nothing is lost."""
-
-    pieces: list[Piece]
-    examples: Sequence[TokenExample]
-    num_cut: int
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each piece, specials counted."""
-        return np.array([len(piece.ids) + 2 for piece in self.pieces], dtype=np.int64)
-
-    def where(self, row: int) -> str:
-        """File and line of the example that a piece is cut from."""
-        return self.examples[self.pieces[row].example].where
-
-
-@dataclass(frozen=True, slots=True)
 class Tags:
     """The tags of one example's tokens and how likely each is."""
 
     tags: tuple[str, ...]
     probabilities: tuple[float, ...]
     spans: tuple[Span, ...]
-
-
-class Scored(NamedTuple):
-    """What the P parts of a head say of some pieces (P,B,U,L); units, tags (B,U)."""
-
-    scores: Tensor
-    units: Tensor
-    tags: Tensor
-
-
-class TagHead(nn.Module):
-    """A random field over the network's scores, and one over sparse features beside it.
-
-    balance (P,): how much each counts. lean (): what is taken from the first tag's score.
-    """
-
-    def __init__(self, width: int, *, labels: tuple[str, ...], config: TagConfig) -> None:
-        super().__init__()
-        self.units = UnitHead(width, num_labels=len(labels), dropout=config.dropout)
-        self.moves = nn.Parameter(torch.zeros(len(labels), len(labels)))
-        self.field = (
-            SparseField(sparse_rows(len(labels)), len(labels)) if config.features == "hashed" else None
-        )
-        self.crf = Crf(*iob2_rules(labels))
-        self.balance: Tensor
-        self.lean: Tensor
-        self.register_buffer("balance", torch.tensor(BALANCE[: 1 if self.field is None else 2]))
-        self.register_buffer("lean", torch.zeros(()))
-
-    def mixed(self, scores: Tensor, balance: Tensor, lean: Tensor) -> tuple[Tensor, Tensor]:
-        """What the parts (P,B,U,L) say together: scores (B,U,L), and of each tag after each, moves (L,L)."""
-        moves = self.moves[None] if self.field is None else torch.stack([self.moves, self.field.moves])
-        mixed = torch.einsum("p,pbul->bul", balance, scores)
-        first = torch.zeros_like(mixed[0, 0])
-        first[0] = 1.0
-        return mixed - lean * first, torch.einsum("p,pij->ij", balance, moves)
-
-
-def sparse_rows(num_labels: int) -> int:
-    """Rows of the table of sparse features."""
-    return table_rows(num_labels, weights=SPARSE_WEIGHTS)
 
 
 class Tag:
@@ -195,7 +115,12 @@ class Tag:
 
     def head(self, architecture: Architecture) -> nn.Module:
         """What is put on the encoder."""
-        return TagHead(architecture.width, labels=self.labels, config=self.config)
+        return TagHead(
+            architecture.width,
+            labels=self.labels,
+            dropout=self.config.dropout,
+            sparse=self.config.features == "hashed",
+        )
 
     def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:  # noqa: ARG002
         """Fit the sparse part of a new head to the train rows; training then leaves it alone."""
@@ -219,7 +144,7 @@ class Tag:
         """
         assert isinstance(head, TagHead)
         known = self._scored(network, model, head, rows, device)
-        head.balance.copy_(_likeliest(head, known))
+        head.balance.copy_(likeliest(head, known))
         if self.entities:
             with torch.no_grad():
                 head.lean.copy_(torch.tensor(self._best_lean(head, known)))
@@ -273,11 +198,11 @@ class Tag:
             owner = owners(reading.offsets, example.tokens)
             tags = np.array([self._number.get(tag, 0) for tag in example.tags], dtype=np.int64)
             features = self._features(example.words())
-            cut = _cut(number, reading.ids, owner, tags, features, room=length - 2)
-            for piece in cut:
+            found = cut(number, reading.ids, owner, tags, features, room=length - 2)
+            for piece in found:
                 # A piece that begins inside an entity begins with it, as if it had no part before.
                 piece.tags[:1] = self._opening[piece.tags[:1]]
-            pieces += cut
+            pieces += found
         return Rows(pieces=pieces, examples=examples, num_cut=len(pieces) - len(examples))
 
     def collate(
@@ -296,7 +221,7 @@ class Tag:
             units[place, : len(piece.tags)] = True
         tokens = ids if draw is None else hidden(ids, self.config.hide, draw)
         batch = tensors(tokens=tokens, keep=ids != PAD, owner=owner, tags=tags, units=units)
-        return batch if draw is not None else batch | _sparse(pieces, most)
+        return batch if draw is not None else batch | sparse(pieces, most)
 
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
         """Negative log-likelihood of the tags by the network alone; targets are units. The sparse part is
@@ -448,89 +373,6 @@ class Tag:
                 )
             )
         return Tags(tags=tags, probabilities=tuple(shares), spans=tuple(spans))
-
-
-NO_FEATURES: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-
-
-def _sparse(pieces: Sequence[Piece], most: int) -> Tensors:
-    """Features (M,), feature_starts (B*U,): the features of each unit begin there; units that are no units
-    have none.
-    """
-    units = [
-        one for piece in pieces for one in (*piece.features, *[NO_FEATURES] * (most - len(piece.features)))
-    ]
-    sizes = np.array([len(one) for one in units], dtype=np.int64)
-    return tensors(features=np.concatenate(units), feature_starts=np.cumsum(sizes) - sizes)
-
-
-def _likeliest(head: TagHead, known: Sequence[Scored]) -> Tensor:
-    """The balance (P,) with which the tags are likeliest."""
-    from scipy.optimize import minimize
-
-    start, upright = head.balance.new_tensor(BALANCE[: len(head.balance)]), torch.zeros_like(head.lean)
-
-    def cost(change: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logs = start.new_tensor(change).requires_grad_()
-        total = TRUST * logs.square().sum()
-        for batch in known:
-            scores, moves = head.mixed(batch.scores, start * logs.exp(), upright)
-            total = total + head.crf.costs(scores, moves, batch.units, batch.tags).sum()
-        (slope,) = torch.autograd.grad(total, logs)
-        return total.item(), slope.cpu().numpy().astype(float)
-
-    best = minimize(cost, np.zeros(len(start)), jac=True, method="L-BFGS-B").x
-    return start * start.new_tensor(best).exp()
-
-
-def owners(offsets: NDArray[np.int32], units: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
-    """The unit in which each token begins its visible part, or -1: (n,2) spans -> (n,)."""
-    if not units:
-        return np.full(len(offsets), -1, dtype=np.int64)
-    ends = np.array([end for _, end in units])
-    starts = np.array([start for start, _ in units])
-    # The last character decides: a token may carry the blank before its word.
-    last = np.maximum(offsets[:, 1] - 1, offsets[:, 0])
-    place = np.searchsorted(ends, last, side="right")
-    inside = (place < len(units)) & (starts[np.minimum(place, len(units) - 1)] <= last)
-    found: NDArray[np.int64] = np.where(inside & (offsets[:, 1] > offsets[:, 0]), place, -1)
-    return found
-
-
-def _cut(
-    example: int,
-    ids: NDArray[np.int32],
-    owner: NDArray[np.int64],
-    tags: NDArray[np.int64],
-    features: Sequence[NDArray[np.int64]],
-    *,
-    room: int,
-) -> list[Piece]:
-    """Cut between units where there are more than ``room`` tokens."""
-    pieces: list[Piece] = []
-    token, unit = 0, 0
-    while True:
-        end = min(token + room, len(ids))
-        last_unit = len(tags)
-        if end < len(ids):
-            inside = owner[token:end]
-            last_unit = max(unit + 1, int(inside.max(initial=-1)))
-            beyond = np.flatnonzero(owner[token:] >= last_unit)
-            if len(beyond) and 0 < beyond[0] < room:
-                end = token + int(beyond[0])
-        local = owner[token:end]
-        pieces.append(
-            Piece(
-                example=example,
-                ids=ids[token:end],
-                owner=np.where((local >= unit) & (local < last_unit), local - unit, -1),
-                tags=tags[unit:last_unit],
-                features=features[unit:last_unit],
-            )
-        )
-        if end >= len(ids):
-            return pieces
-        token, unit = end, last_unit
 
 
 def _token_accuracy(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
