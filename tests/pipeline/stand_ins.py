@@ -68,6 +68,14 @@ def endless(
     return None
 
 
+def quick(
+    one: Attempt, parent: Path, data: Data, *, progress: Progress, hopeless: Callable[[float], bool]
+) -> float | None:
+    """Always the same score."""
+    del one, parent, data, progress, hopeless
+    return 1.0
+
+
 def parent_in(folder: Path) -> Path:
     """What stands for a pretrained bundle."""
     if not folder.exists():

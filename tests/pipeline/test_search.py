@@ -15,7 +15,7 @@ import pytest
 
 from autolect.core import bundle, files
 from autolect.core.errors import UserError
-from autolect.jobs import attempts
+from autolect.jobs import attempts, crew
 from autolect.jobs.attempts import Attempt
 from autolect.jobs.run import Summary
 from autolect.jobs.search import FINALISTS, TRIALS
@@ -225,14 +225,26 @@ def test_no_worker_outlives_its_search(started: Any, tmp_path: Path, number: sig
     until(lambda: len(begun(tmp_path)) == 2)
     workers = processes(run.pid)
     assert len(workers) == 2
-    # A terminal's Ctrl-C reaches them too, and is not for them.
-    for one in workers:
-        os.kill(one, signal.SIGINT)
-    time.sleep(0.2)
-    assert all(lives(one) for one in workers)
     run.send_signal(number)
     assert run.wait() != 0
     until(lambda: not any(lives(one) for one in workers), seconds=5)
+
+
+@pytest.mark.usefixtures("importable")
+def test_a_terminal_s_ctrl_c_reaches_workers_and_is_not_for_them(tmp_path: Path) -> None:
+    # Where this suite runs in the background SIGINT may be ignored, and those it starts would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    worker = crew._Worker(1)
+    try:
+        worker.tell((stand_ins.quick, tmp_path, stand_ins.DATA))
+        for _ in range(3):
+            worker.tell("anything")
+            assert worker.heard() == ("made", 1.0)
+            worker.process.send_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        worker.stop()
+        worker.process.wait()
 
 
 @pytest.mark.timeout(600)
