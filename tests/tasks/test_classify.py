@@ -162,6 +162,17 @@ def test_balanced_rare_labels_are_found_more_often(reader: Reader, several: bool
     assert task.measured == "macro F1"
 
 
+def test_a_bundle_holds_what_answers_need_and_no_weights_of_labels(reader: Reader) -> None:
+    _, _, head, _ = made(reader, weights="balanced")
+    assert set(head.state_dict()) == {
+        "text.output.weight",
+        "text.output.bias",
+        "wide.table.weight",
+        "wide.rarity",
+        "balance",
+    }
+
+
 def test_balanced_macro_f1_decides(reader: Reader) -> None:
     task, *_ = made(reader, weights="balanced")
     gold, lazy = ["day"] * 9 + ["night"], ["day"] * 10

@@ -111,7 +111,8 @@ class ClassifyHead(nn.Module):
         self.wide = Wide(num_labels, shares=SHARES) if config.features == "hashed" else None
         self.balance: Tensor
         self.weights: Tensor
-        self.register_buffer("weights", torch.ones(num_labels))
+        # They follow from the texts to learn and serve training alone, so a bundle does not hold them.
+        self.register_buffer("weights", torch.ones(num_labels), persistent=False)
         self.register_buffer("balance", torch.tensor(BALANCE[: 1 if self.wide is None else 2]))
 
 
