@@ -41,13 +41,14 @@ mutants: install  ## put faults into a copy of the source and show that the suit
 saving: install  ## measure what checkpoints cost, and how long resuming takes
 	$(BIN)/python bench/saving.py
 
-PEERS := torch==2.13.0 transformers==5.24.0 datasets==5.2.0 accelerate==1.15.0 sentence-transformers==6.2.0 gensim==4.4.0
+PEERS := torch==2.13.0 transformers==5.24.0 datasets==5.2.0 accelerate==1.15.0 sentence-transformers==6.2.0
+PEERS += gensim==4.4.0 fasttext-numpy2-wheel==0.9.2
 
 bench-setup: install  ## make build/peers, the environment of those that bench measures against
 	test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
 	build/peers/bin/python -m pip install --quiet $(PEERS)
 
-BENCHES ?= training autoencoder finetuning inference prepare vectors growth planned time_to_loss
+BENCHES ?= training autoencoder finetuning inference prepare vectors growth planned shakespeare time_to_loss
 
 bench: install  ## measure speed beside peers, and write docs/benchmarks.md; BENCHES says which
 	mkdir -p build
@@ -58,6 +59,7 @@ bench: install  ## measure speed beside peers, and write docs/benchmarks.md; BEN
 bench-gpu: install  ## the same for training on a GPU, in docs/benchmarks-gpu.md
 	mkdir -p build
 	$(BIN)/python bench/training.py masked-768 causal-768 | tee build/benchmarks-gpu.md
+	$(BIN)/python bench/shakespeare.py --shape gpu | tee -a build/benchmarks-gpu.md
 	mv build/benchmarks-gpu.md docs/benchmarks-gpu.md
 
 lint: install  ## check style, types and the direction of imports

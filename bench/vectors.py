@@ -1,4 +1,4 @@
-"""Word vectors: words of text a second beside gensim, and how well they agree with people.
+"""Word vectors: words of text a second beside gensim and fastText, and how well they agree with people.
 
 make bench-setup; python bench/corpora.py DATA build/text; ln -s DATA build/data; python bench/vectors.py
 """
@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 from _race import ROOT, Bench, Round, Side, main
 
-WIDTH, WORDS, EPOCHS = 256, 300_000, 5
+WIDTH, WORDS = 256, 300_000
+PASSES = {
+    "gensim skip-gram": (5, 25),
+    "gensim CBOW": (5, 25, 100),
+    "fastText": (5, 25),
+    "fastText whole words": (5, 25),
+}
+"""Of the peers: their usual number, and more, since so little text is not learned in five."""
 LANGUAGES = {"en": ("en.txt", "wordsim-en/EN-WS-353-ALL.txt"), "zh": ("zh.txt", "wordsim-zh/wordsim-297.txt")}
 
 
@@ -32,6 +39,7 @@ def inputs(folder: Path, *, language: str) -> None:
             if total > WORDS:
                 break
     (folder / "words.json").write_text(json.dumps(kept), encoding="utf-8")
+    (folder / "words.txt").write_text("\n".join(map(" ".join, kept)) + "\n", encoding="utf-8")
 
 
 def prepare_ours(folder: Path, *, language: str) -> Round:
@@ -49,8 +57,8 @@ def prepare_ours(folder: Path, *, language: str) -> Round:
     return work
 
 
-def prepare_theirs(folder: Path, *, language: str, skipgram: bool) -> Round:
-    """Gensim at its usual settings, on two threads."""
+def prepare_theirs(folder: Path, *, language: str, skipgram: bool, epochs: int) -> Round:
+    """Gensim at its usual settings but for the passes, on two threads."""
     from gensim.models import Word2Vec
 
     texts = json.loads((folder / "words.json").read_text(encoding="utf-8"))
@@ -63,13 +71,41 @@ def prepare_theirs(folder: Path, *, language: str, skipgram: bool) -> Round:
             min_count=2,
             negative=5,
             sg=int(skipgram),
-            epochs=EPOCHS,
+            epochs=epochs,
             workers=2,
         )
         agreement = _agreement(list(model.wv.index_to_key), model.wv.vectors, language)
         return {"work": sum(map(len, texts)), **agreement}
 
     return work
+
+
+def prepare_fasttext(folder: Path, *, language: str, pieces: bool, epochs: int) -> Round:
+    """FastText's skip-gram on two threads, with pieces of words as usual, or faster without."""
+    import fasttext
+
+    usual = {} if pieces else {"minn": 0, "maxn": 0}
+    total = sum(map(len, json.loads((folder / "words.json").read_text(encoding="utf-8"))))
+
+    def work() -> dict[str, Any]:
+        model = fasttext.train_unsupervised(
+            str(folder / "words.txt"),
+            model="skipgram",
+            dim=WIDTH,
+            minCount=2,
+            epoch=epochs,
+            thread=2,
+            verbose=0,
+            **usual,
+        )
+        keys = model.get_words()
+        matrix = np.stack([model.get_word_vector(key) for key in keys])
+        return {"work": total, **_agreement(keys, matrix, language)}
+
+    return work
+
+
+MAKERS = {"gensim": prepare_theirs, "fastText": prepare_fasttext}
 
 
 def _agreement(keys: list[str], matrix: Any, language: str) -> dict[str, float]:
@@ -100,14 +136,20 @@ def _spearman(one: Any, other: Any) -> float:
 def bench(language: str) -> Bench:
     """The question in one language."""
     sides = [Side("autolect counts", ours=True, prepare=functools.partial(prepare_ours, language=language))]
-    for kind in ("skip-gram", "CBOW"):
-        prepare = functools.partial(prepare_theirs, language=language, skipgram=kind == "skip-gram")
-        sides.append(Side(f"gensim {kind}", ours=False, prepare=prepare))
+    for name, passes in PASSES.items():
+        maker, _, kind = name.partition(" ")
+        how = {"skipgram": kind == "skip-gram"} if maker == "gensim" else {"pieces": not kind}
+        made = functools.partial(MAKERS[maker], language=language, **how)
+        sides += [
+            Side(f"{name}, {epochs} passes", ours=False, prepare=functools.partial(made, epochs=epochs))
+            for epochs in passes
+        ]
     return Bench(
-        claim=f"Vectors of {WIDTH} numbers ({language}); gensim with two threads and {EPOCHS} passes.",
+        claim=f"Vectors of {WIDTH} numbers ({language}); peers have two threads.",
         unit="words",
         sides=sides,
         inputs=functools.partial(inputs, language=language),
+        quality="agreement",
     )
 
 

@@ -38,7 +38,9 @@ ARMS, NN, NOISE = "tests/pipeline/test_compare.py", "tests/nn", "tests/text/test
 
 
 class Mutant(NamedTuple):
-    """A fault: in ``file`` the text ``old`` becomes ``new``; ``tests`` must notice."""
+    """A fault: in ``file`` the text ``old`` becomes ``new``; ``tests``, a file, a folder or one test,
+    must notice.
+    """
 
     name: str
     file: str
@@ -49,46 +51,68 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant(
-        "one seed decides a search", SEARCH, "sorted(found, key=lambda one: -one.mean)", "found", SEARCHES
+        "one seed decides a search",
+        SEARCH,
+        "sorted(found, key=lambda one: -one.mean)",
+        "found",
+        f"{SEARCHES}::test_the_mean_over_seeds_decides_and_not_the_luck_of_one",
     ),
     Mutant(
         "the first seed's model is kept",
         SEARCH,
         ".index(max(self.scores))]",
         ".index(self.scores[0])]",
-        SEARCHES,
+        f"{SEARCHES}::test_the_mean_over_seeds_decides_and_not_the_luck_of_one",
     ),
     Mutant(
         "all finalists have one seed",
         SEARCH,
         "self.run.recipe.seed + seed}",
         "self.run.recipe.seed}",
-        SEARCHES,
+        f"{SEARCHES}::test_what_a_seed_changes_is_the_recipe_s_seed_alone",
     ),
     Mutant(
         "a search forgets",
         SEARCH,
         "return {key: _Known(*known) for key, known in kept.items()}",
         "return {}",
-        SEARCHES,
+        f"{SEARCHES}::test_a_search_that_is_stopped_anywhere_ends_as_one_that_is_not",
     ),
     Mutant(
         "what was seen before a kill is not told",
         SEARCH,
         "            trial.report(math.nan if score is None else score, step)\n",
         "            pass\n",
-        SEARCHES,
+        f"{SEARCHES}::test_a_search_that_is_stopped_anywhere_ends_as_one_that_is_not",
     ),
-    Mutant("a damaged model is kept", SEARCH, "            self._renew(work, found[0].best)\n", "", SEARCHES),
+    Mutant(
+        "a damaged model is kept",
+        SEARCH,
+        "            self._renew(work, found[0].best)\n",
+        "",
+        f"{SEARCHES}::test_a_bundle_that_was_altered_before_the_end_is_made_again",
+    ),
     Mutant(
         "workers outlive a killed run",
         WORKER,
         "    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))\n",
         "",
-        SEARCHES,
+        f"{SEARCHES}::test_no_worker_outlives_its_search",
     ),
-    Mutant("workers hear Ctrl-C", WORKER, "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n", "", SEARCHES),
-    Mutant("workers are not stopped", CREW, "        self.process.terminate()\n", "", SEARCHES),
+    Mutant(
+        "workers hear Ctrl-C",
+        WORKER,
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n",
+        "",
+        f"{SEARCHES}::test_a_terminal_s_ctrl_c_reaches_workers_and_is_not_for_them",
+    ),
+    Mutant(
+        "workers are not stopped",
+        CREW,
+        "        self.process.terminate()\n",
+        "",
+        f"{SEARCHES}::test_a_worker_s_error_is_the_search_s_own_and_ends_the_others",
+    ),
     Mutant("a file is not synced", FILES, "            _sync_file(path)\n", "", ORDER),
     Mutant("the manifest is not synced", FILES, "    _sync_file(target)\n", "", ORDER),
     Mutant(

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from autolect.core.device import fast_bfloat16
 from autolect.core.recipe import FinetuneConfig, TrainConfig
 from autolect.train.optim import LIKE_ADAMW, MOMENTUM, SHARE, TURNED, Muon, make_optimizer, orthogonal
 
@@ -38,13 +39,14 @@ def test_all_singular_values_come_near_one(shape: tuple[int, int]) -> None:
     # The directions stay, only their lengths change: what is turned is still nearly the same in them.
     inside = left.transpose(1, 2) @ turned @ right.transpose(1, 2)
     off = inside - torch.diag_embed(torch.diagonal(inside, dim1=1, dim2=2))
-    assert float(off.abs().max()) < 1e-3
+    assert float(off.abs().max()) < (3e-2 if fast_bfloat16(matrices.device) else 1e-3)
 
 
 def test_a_long_matrix_is_turned_to_the_same_by_way_of_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
     matrices = torch.randn(2, 8, 64, generator=torch.Generator().manual_seed(1))
     short_way = orthogonal(matrices)
     monkeypatch.setattr("autolect.train.optim.LONG", 1000)
+    # In bfloat16 there is no short way.
     torch.testing.assert_close(short_way, orthogonal(matrices), atol=1e-4, rtol=1e-3)
 
 
