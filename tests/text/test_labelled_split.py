@@ -11,10 +11,15 @@ from autolect.core.errors import UserError
 from autolect.text import labelled_split, near, segment
 from autolect.text.labelled import TextExample, TokenExample
 from autolect.text.labelled_split import Parts
+from autolect.text.pairs import PairExample
 
 
 def example(text: str, label: str = "a", where: str = "f:1") -> TextExample:
     return TextExample(text=text, labels=(label,), where=where)
+
+
+def pair(first: str, second: str, label: str = "a") -> PairExample:
+    return PairExample(first=first, second=second, where="f:1", labels=(label,))
 
 
 def many(**counts: int) -> list[TextExample]:
@@ -85,6 +90,34 @@ def test_texts_that_are_equal_when_normalised_are_never_parted() -> None:
     parts = labelled_split.split(examples, valid=0.25, test=0.25, seed=0)
     assert [len(part) for part in (parts.train, parts.valid, parts.test)] == [120, 60, 60]
     assert all(found.num_shared == 0 for found in labelled_split.overlap(parts))
+
+
+def test_pairs_that_share_a_text_are_never_parted() -> None:
+    chains = [pair(f"{at} a", f"{at} b") for at in range(60)] + [
+        pair(f"{at} B!", f"{at} c") for at in range(60)
+    ]
+    parts = labelled_split.split(chains, valid=0.2, test=0.2, seed=0)
+    assert [len(part) for part in (parts.train, parts.valid, parts.test)] == [72, 24, 24]
+    places = [{one.first.split()[0] for one in part} for part in (parts.train, parts.valid, parts.test)]
+    assert not places[0] & places[1]
+    assert not places[0] & places[2]
+    assert not places[1] & places[2]
+
+
+def test_a_text_of_many_pairs_binds_them_not() -> None:
+    often = [pair("calm", f"text {at}") for at in range(60)]
+    assert len(labelled_split.groups(often)) == 60
+    one_chain = [pair(f"text {at}", f"text {at + 1}") for at in range(60)]
+    assert len(labelled_split.groups(one_chain)) == 60, "one part would get all of them"
+    assert labelled_split.groups([]) == []
+
+
+def test_the_rarest_label_of_pairs_that_stay_together_is_kept_in_train() -> None:
+    pairs = [pair(f"{at} a", f"{at} b", "common") for at in range(40)] + [pair("3 a", "3 c", "rare")]
+    for seed in range(10):
+        assert "rare" in {
+            one.labels[0] for one in labelled_split.split(pairs, valid=0.2, test=0.2, seed=seed).train
+        }
 
 
 def test_tagged_sentences_are_kept_in_proportion_by_their_rarest_type() -> None:

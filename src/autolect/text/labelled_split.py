@@ -24,6 +24,9 @@ from autolect.text.pairs import PairExample
 Example = TypeVar("Example", TextExample, TokenExample, PairExample)
 Kind = Literal["exact", "normalised", "near"]
 
+MOST_SHARED, MOST_BOUND = 10, 0.05
+"""A text in more pairs than that does not hold them together, nor do texts that would hold together more than
+this share of all."""
 NEAR = 0.85
 """Jaccard similarity from which two texts are nearly the same."""
 
@@ -85,21 +88,18 @@ def split(
 
     key: what is kept in proportion; None is the label of a text or of a pair, of several the rarest, and of
     tagged tokens the entity type they have that is rarest among all examples. Texts that are equal when
-    normalised stay together, so the shares are those of different texts. Every key keeps one of them in
-    train. The order of the examples is kept, and the same arguments give the same parts. UserError when
-    there are too few.
+    normalised stay together, and so do pairs that share a text, see `groups`; the shares are those of what
+    stays together. Every key keeps one of them in train. The order of the examples is kept, and the same
+    arguments give the same parts. UserError when there are too few.
     """
     assert valid >= 0
     assert test >= 0
     assert valid + test < 1
     key = _default_key(examples) if key is None else key
-    alike: defaultdict[str, list[int]] = defaultdict(list)
-    for at, example in enumerate(examples):
-        alike[normalise(example.text)].append(at)
-    groups = list(alike.values())
-    parts = _assign([key(examples[group[0]]) for group in groups], valid=valid, test=test, seed=seed)
+    together = groups(examples)
+    parts = _assign(_keys(examples, together, key), valid=valid, test=test, seed=seed)
     names = [""] * len(examples)
-    for group, name in zip(groups, parts, strict=True):
+    for group, name in zip(together, parts, strict=True):
         for at in group:
             names[at] = name
     chosen = {
@@ -107,6 +107,63 @@ def split(
         for part in ("train", "valid", "test")
     }
     return Parts(train=chosen["train"], valid=chosen["valid"], test=chosen["test"])
+
+
+def groups(examples: Sequence[Example]) -> list[list[int]]:
+    """The places of examples that must not be parted, in order of appearance.
+
+    Those whose texts are equal when normalised; of pairs also those that share one of their texts, which a
+    network could recognise, unless it stands in more than `MOST_SHARED` of them. Where so much hangs together
+    that one part would get it all, pairs are told apart by both their texts alone.
+    """
+    whole = _alike([[normalise(example.text)] for example in examples])
+    sides = [_sides(example) for example in examples]
+    shared = Counter(text for texts in sides for text in set(texts))
+    binding = [
+        [normalise(example.text), *(f"side {text}" for text in texts if shared[text] <= MOST_SHARED)]
+        for example, texts in zip(examples, sides, strict=True)
+    ]
+    found = _alike(binding)
+    return found if max(map(len, found), default=0) <= MOST_BOUND * len(examples) else whole
+
+
+def _sides(example: TextExample | TokenExample | PairExample) -> list[str]:
+    """The texts of a pair, for comparison."""
+    return (
+        [normalise(text) for text in (example.first, example.second)]
+        if isinstance(example, PairExample)
+        else []
+    )
+
+
+def _keys(
+    examples: Sequence[Example], together: Sequence[Sequence[int]], key: Callable[[Example], str]
+) -> list[str]:
+    """The key of each group: of several the rarest, so that it is not lost to train."""
+    of = [key(example) for example in examples]
+    counts = Counter(of)
+    return [min({of[at] for at in group}, key=lambda name: (counts[name], name)) for group in together]
+
+
+def _alike(names: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Places that have a name in common, or are linked by places that have."""
+    above = list(range(len(names)))
+    first: dict[str, int] = {}
+
+    def root(at: int) -> int:
+        while above[at] != at:
+            above[at] = above[above[at]]
+            at = above[at]
+        return at
+
+    for at, mine in enumerate(names):
+        for name in mine:
+            one, other = sorted((root(at), root(first.setdefault(name, at))))
+            above[other] = one
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for at in range(len(names)):
+        found[root(at)].append(at)
+    return list(found.values())
 
 
 def drawn(
@@ -132,8 +189,8 @@ def drawn(
 def some(examples: tuple[Example, ...], share: float, *, seed: int) -> tuple[Example, ...]:
     """A share of the examples, drawn as `split` draws; one example of each label where that is more."""
     key = _default_key(examples)
-    num_texts = len({normalise(example.text) for example in examples})
-    most = 1 - len({key(example) for example in examples}) / max(1, num_texts)
+    together = groups(examples)
+    most = 1 - len(set(_keys(examples, together, key))) / max(1, len(together))
     left_out = min(1 - share, most)
     return split(examples, valid=0.0, test=left_out, seed=seed).train if left_out > 0 else examples
 
