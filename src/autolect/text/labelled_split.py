@@ -109,31 +109,25 @@ def split(
     return Parts(train=chosen["train"], valid=chosen["valid"], test=chosen["test"])
 
 
-def groups(examples: Sequence[Example]) -> list[list[int]]:
+def groups(examples: Sequence[TextExample | TokenExample | PairExample]) -> list[list[int]]:
     """The places of examples that must not be parted, in order of appearance.
 
     Those whose texts are equal when normalised; of pairs also those that share one of their texts, which a
     network could recognise, unless it stands in more than `MOST_SHARED` of them. Where so much hangs together
     that one part would get it all, pairs are told apart by both their texts alone.
     """
-    whole = _alike([[normalise(example.text)] for example in examples])
-    sides = [_sides(example) for example in examples]
-    shared = Counter(text for texts in sides for text in set(texts))
+    whole = [[normalise(example.text)] for example in examples]
+    sides = [
+        [normalise(example.first), normalise(example.second)] if isinstance(example, PairExample) else []
+        for example in examples
+    ]
+    often = Counter(side for texts in sides for side in set(texts))
     binding = [
-        [normalise(example.text), *(f"side {text}" for text in texts if shared[text] <= MOST_SHARED)]
-        for example, texts in zip(examples, sides, strict=True)
+        [*both, *(f"one of two: {side}" for side in texts if often[side] <= MOST_SHARED)]
+        for both, texts in zip(whole, sides, strict=True)
     ]
     found = _alike(binding)
-    return found if max(map(len, found), default=0) <= MOST_BOUND * len(examples) else whole
-
-
-def _sides(example: TextExample | TokenExample | PairExample) -> list[str]:
-    """The texts of a pair, for comparison."""
-    return (
-        [normalise(text) for text in (example.first, example.second)]
-        if isinstance(example, PairExample)
-        else []
-    )
+    return found if max(map(len, found), default=0) <= MOST_BOUND * len(examples) else _alike(whole)
 
 
 def _keys(
