@@ -6,7 +6,8 @@ python bench/results.py ... --choose
 
 The first opens the test split, once a seed. With --choose the valid split stands in its place and valid is
 drawn from train: for making choices, test stays closed. Each set gets a row: the mean over the seeds with its
-95 % interval, every simple tool's score, and the minutes that a seed took.
+95 % interval (Student's t; with one seed the bootstrap's over the test texts), every simple tool's score, and
+the minutes that a seed took.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="runs stay here; the same call goes on")
     given = parser.parse_args()
     bundles = dict(one.split("=", 1) for one in given.bundles)
-    print("| set | measure | autolect | simple tools | minutes a seed |\n| --- | --- | --- | --- | --- |")
+    print("| set | measure | seeds | autolect | simple tools | minutes a seed |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for name in given.sets:
         try:
             found = [measured(given, name, bundles, seed) for seed in range(given.seeds)]
@@ -100,11 +102,20 @@ def measured(given: argparse.Namespace, name: str, bundles: dict[str, str], seed
 
 def row(name: str, found: list[dict[str, Any]]) -> str:
     """A line of the table."""
+    first = found[0]["model"]
     scores = t_interval([one["model"]["score"] for one in found])
-    ours = f"**{scores.value:.3f}**" + (f" ({scores.low:.3f} to {scores.high:.3f})" if len(found) > 1 else "")
-    tools = ", ".join(f"{one['title']} {one['score']:.3f}" for one in found[0]["baselines"])
+    low, high = (scores.low, scores.high) if len(found) > 1 else (first["low"], first["high"])
+    tools = {one["title"]: one["score"] for one in found[0]["baselines"]}
+    best = max(scores.value, *tools.values())
+    shown = ", ".join(f"{title} {_bold(score, best)}" for title, score in tools.items())
     minutes = max(one["minutes"] for one in found)
-    return f"| {name} | {found[0]['measure']} | {ours} | {tools} | {minutes:.1f} |"
+    ours = f"{_bold(scores.value, best)} ({low:.3f} to {high:.3f})"
+    return f"| {name} | {found[0]['measure']} | {len(found)} | {ours} | {shown} | {minutes:.1f} |"
+
+
+def _bold(score: float, best: float) -> str:
+    """A score, marked where it is the best of its row."""
+    return f"**{score:.3f}**" if score == best else f"{score:.3f}"
 
 
 if __name__ == "__main__":

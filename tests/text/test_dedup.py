@@ -25,6 +25,18 @@ def test_case_and_blanks_make_no_difference() -> None:
     assert seen.check(["One  two\n", " one TWO", "one two three"]) == ["new", "exact", "new"]
 
 
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_many_texts_are_known_again_whatever_the_size_of_a_batch(size: int) -> None:
+    draw = random.Random(0)
+    texts = [str(draw.randrange(3000)) for _ in range(5000)]
+    seen, known = Deduplicator("exact"), set()
+    for first in range(0, len(texts), size):
+        some = texts[first : first + size]
+        for text, verdict in zip(some, seen.check(some), strict=True):
+            assert verdict == ("exact" if text in known else "new")
+            known.add(text)
+
+
 def test_none_finds_nothing() -> None:
     seen = Deduplicator("none")
     assert seen.check(["same"] * 3) == ["new"] * 3

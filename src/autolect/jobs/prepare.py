@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -140,8 +141,8 @@ class _Corpus:
             self.language = language.guess([d.text for d in islice(self._read(), LOOKED_AT)])
         self.cleaner = Cleaner(config.clean, language=self.language)
         self.dedup = Deduplicator(config.dedup)
-        self.lengths: list[int] = []
-        self.sources: list[int] = []
+        # Plain numbers: a list of Python's takes four times the memory, and there may be many documents.
+        self.lengths, self.sources = array("q"), array("i")
         self.counts: Counter[str] = Counter()
         self.names: dict[str, int] = {}
         self.styles: Counter[str] = Counter()

@@ -1,6 +1,6 @@
 """Drops documents that were seen before: the same text, or nearly the same.
 
-Exact: a 128-bit hash of the text with case and blanks folded. Near: MinHash signatures (Broder 1997) of
+Exact: a 64-bit hash of the text with case and blanks folded. Near: MinHash signatures (Broder 1997) of
 shingles, 8 bits kept of each minimum (b-bit minwise hashing, Li & König 2010), looked up by bands.
 """
 
@@ -34,15 +34,16 @@ Verdict = Literal["new", "exact", "near"]
 class Deduplicator:
     """Tells of each document of a stream whether it repeats an earlier one.
 
-    Memory: about 120 bytes a document for "exact", 250 to 450 more for "near" at the default threshold;
-    the text itself is not kept. threshold: Jaccard similarity of the shingle sets, from 0.3 to 1.
+    Memory: 8 bytes a document for "exact", 250 to 450 more for "near" at the default threshold; the text
+    itself is not kept. Of 100 million documents one is taken for another with a chance of 0.03 %.
+    threshold: Jaccard similarity of the shingle sets, from 0.3 to 1.
     """
 
     def __init__(self, mode: Literal["none", "exact", "near"], *, threshold: float = 0.85) -> None:
         assert 0.3 <= threshold <= 1
         self._mode = mode
         self._threshold = threshold
-        self._seen: set[bytes] = set()
+        self._seen = _Hashes()
         self._near = _Signatures(threshold) if mode == "near" else None
         self._shingles = _Shingles() if mode == "near" else None
 
@@ -51,11 +52,9 @@ class Deduplicator:
         if self._mode == "none":
             return ["new"] * len(texts)
         folded = [" ".join(text.casefold().split()) for text in texts]
-        verdicts: list[Verdict] = []
-        for text in folded:
-            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-            verdicts.append("exact" if digest in self._seen else "new")
-            self._seen.add(digest)
+        digests = (hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8) for text in folded)
+        hashes = np.frombuffer(b"".join(one.digest() for one in digests), dtype=np.uint64)
+        verdicts: list[Verdict] = ["new" if is_new else "exact" for is_new in self._seen.add(hashes).tolist()]
         if self._near is not None and self._shingles is not None:
             told = [at for at, text in enumerate(folded) if verdicts[at] == "new" and len(text) >= SHORTEST]
             signatures = self._shingles.signatures([folded[at] for at in told])
@@ -76,6 +75,29 @@ class Deduplicator:
             told |= {"characters": SHINGLE_CHARACTERS, "words": SHINGLE_WORDS}
             told |= {"rensa": version("rensa"), "algorithm": int(RMinHash.ALGORITHM_VERSION)}
         return told
+
+
+class _Hashes:
+    """Numbers seen so far, in sorted runs, each more than twice as long as the next."""
+
+    def __init__(self) -> None:
+        self._runs: list[NDArray[np.uint64]] = []
+
+    def add(self, numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """(N,) -> whether each is neither known nor among those before it; they are known from now on."""
+        different, first = np.unique(numbers, return_index=True)
+        fresh = np.ones(len(different), dtype=bool)
+        for run in self._runs:
+            places = np.searchsorted(run, different)
+            fresh &= run[np.minimum(places, len(run) - 1)] != different
+        is_new = np.zeros(len(numbers), dtype=bool)
+        is_new[first[fresh]] = True
+        if fresh.any():
+            self._runs.append(different[fresh])
+        while len(self._runs) > 1 and len(self._runs[-2]) <= 2 * len(self._runs[-1]):
+            last = self._runs.pop()
+            self._runs[-1] = np.sort(np.concatenate([self._runs[-1], last]), kind="stable")
+        return is_new
 
 
 class _Shingles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -31,8 +32,7 @@ class TokenWriter:
         self.marked = marked
         self._stream = (folder / f"{name}.ids").open("wb")
         self._marks = (folder / f"{name}.marks").open("wb") if marked else None
-        self._ends: list[int] = []
-        self._styles: list[int] = []
+        self._ends, self._styles = array("q"), array("h")
         self.num_tokens = 0
 
     def add(self, ids: Ids, marks: Marks | None = None, *, style: int = NO_STYLE) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -58,13 +59,13 @@ class Texts:
 def spelt(texts: Iterable[Sequence[str]], path: Path | None = None) -> Texts:
     """Texts of strings, read once; with a path, their ids are written there and not kept in memory."""
     places: dict[str, int] = {}
-    lengths: list[int] = []
+    lengths = array("q")
     parts: list[Ids] = []
     source = iter(texts)
     stream = None if path is None else path.open("wb")
     try:
         while some := list(islice(source, BATCH)):
-            lengths += map(len, some)
+            lengths.extend(map(len, some))
             ids = [places.setdefault(key, len(places)) for text in some for key in text]
             parts.append(np.array(ids, np.int32))
             if stream is not None:
