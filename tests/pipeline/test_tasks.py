@@ -95,7 +95,7 @@ def test_translations_are_written_and_measured(
         f"task.train={tmp_path / 'pairs.tsv'}",
         "task.layers=1",
         "task.allow_overlap=true",
-        "finetune.epochs=40",
+        "finetune.epochs=120",
     )
     evaluation = files.read_json(summary.folder / "evaluation" / "evaluation.json")
     assert evaluation["measure"] == "BLEU"
