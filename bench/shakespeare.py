@@ -114,9 +114,8 @@ def main() -> int:
         found = ours(given.text, shape, steps=steps, changes=given.set)
         show("autolect", found)
         if found["loss"] <= loss:
-            print(
-                f"\nshakespeare-{given.shape} ratio={seconds / found['seconds']:.2f}; nanoGPT: {shape.known}"
-            )
+            how = "reached" if math.isnan(seconds) else f"ratio={seconds / found['seconds']:.2f}"
+            print(f"\nshakespeare-{given.shape} {how}; nanoGPT: {shape.known}")
             return 0
     print(f"\nshakespeare-{given.shape}: the loss {loss:.4f} was not reached")
     return 0

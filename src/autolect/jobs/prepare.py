@@ -141,7 +141,7 @@ class _Corpus:
             self.language = language.guess([d.text for d in islice(self._read(), LOOKED_AT)])
         self.cleaner = Cleaner(config.clean, language=self.language)
         self.dedup = Deduplicator(config.dedup)
-        # Plain numbers: a list of Python's takes four times the memory, and there may be many documents.
+        # Plain numbers take less memory than Python's, and there may be many documents.
         self.lengths, self.sources = array("q"), array("i")
         self.counts: Counter[str] = Counter()
         self.names: dict[str, int] = {}
