@@ -65,12 +65,13 @@ class Question:
         import torch
 
         from autolect.core import recipe, registry
-        from autolect.core.device import choose, compile_parts, set_threads
+        from autolect.core.device import choose, compile_parts, hold_memory, set_threads
         from autolect.core.recipe import TrainConfig
         from autolect.nn.model import Model, architecture_for
         from autolect.train.optim import make_optimizer
 
         set_threads()
+        hold_memory()
         device = choose()
         kind = "masked" if self.masked else "causal"
         table = {

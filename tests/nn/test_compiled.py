@@ -8,7 +8,7 @@ import torch
 from autolect.core import recipe
 from autolect.core.device import COMPILED, Device, compile_parts
 from autolect.nn import losses
-from autolect.nn.attention import causal_sight, whole_sight
+from autolect.nn.attention import Sight, causal_sight
 from autolect.nn.model import Model, architecture_for
 
 VOCABULARY = 50
@@ -43,7 +43,7 @@ def test_compiled_blocks_compute_the_same_states_under_the_same_names(shape: str
     assert len(compiled) == 2
     assert list(model.state_dict()) == names
     for one, other in zip(before, after, strict=True):
-        torch.testing.assert_close(one, other)
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
 def test_a_processor_compiles_nothing() -> None:
@@ -58,7 +58,7 @@ def test_the_loss_that_is_compiled_is_the_loss() -> None:
     wanted = torch.randint(0, VOCABULARY, (9,))
     wanted[[2, 8]] = losses.NO_TARGET
     loss, wrong = losses._fused_judge(scores, bias, wanted)
-    expected, gradient = losses._judge(scores.clone(), bias, wanted)
+    expected, gradient = losses._judge(scores + bias, wanted)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(wrong, gradient)
     assert not wrong[[2, 8]].any()
@@ -69,7 +69,7 @@ def test_what_a_gpu_sees_without_a_bias_is_what_a_processor_sees_with_one() -> N
     query, key, value = torch.randn(3, 2, 2, 6, 4)
     for sight, causal in (
         (causal_sight(6, torch.float32, query.device), True),
-        (whole_sight(torch.ones(2, 6, dtype=torch.bool), torch.float32), False),
+        (Sight(torch.zeros(2, 1, 1, 6)), False),
     ):
         assert sight.bias is not None
         biased = torch.nn.functional.scaled_dot_product_attention(query, key, value, sight.bias)

@@ -54,7 +54,7 @@ def _gradients(model: Model, states: Tensor, loss: Tensor) -> list[Tensor]:
 def test_the_loss_and_its_gradients_are_those_of_cross_entropy(
     output: str, count: int, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(losses, "CHUNK", {True: chunk, False: chunk})
+    monkeypatch.setattr(losses, "CHUNK", dict.fromkeys(losses.CHUNK, chunk))
     model = _model(70, output=output)
     states = torch.randn(4, 24, 16, requires_grad=True)
     targets = torch.full((96,), NO_TARGET)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from autolect.nn.kernels import mix, turn
+
 FLASH_FROM = 512
 """From this S on, the fused kernel is used on a CPU; below it its backward pass is the slower one."""
 
@@ -74,7 +76,7 @@ class Attention(nn.Module):
         query, turns = self._split(self.query(x)), sight.turns
         keys = self.keys(source, turns)
         if turns is not None:
-            query = rotate(query, turns if at is None else turns.at(at))
+            query = turn(query, *(turns if at is None else turns.at(at)))
         return self._attend(query, keys, sight)
 
     def step(self, x: Tensor, past: Keys | None, turns: Turns | None) -> tuple[Tensor, Keys]:
@@ -84,7 +86,7 @@ class Attention(nn.Module):
             keys = Keys(torch.cat([past.key, keys.key], dim=2), torch.cat([past.value, keys.value], dim=2))
         query = self._split(self.query(x))
         if turns is not None:
-            query = rotate(query, turns)
+            query = turn(query, *turns)
         return self._attend(query, keys, ALL), keys
 
     def keys(self, source: Tensor, turns: Turns | None = None) -> Keys:
@@ -92,7 +94,7 @@ class Attention(nn.Module):
         key, value = self.key_value(source).chunk(2, dim=-1)
         key = self._split(key)
         if turns is not None:
-            key = rotate(key, turns)
+            key = turn(key, *turns)
         return Keys(key, self._split(value))
 
     def look(self, x: Tensor, keys: Keys, sight: Sight) -> Tensor:
@@ -106,9 +108,7 @@ class Attention(nn.Module):
                 query, keys.key, keys.value, sight.bias, dropout, is_causal=sight.causal
             )
         else:
-            scores = query @ keys.key.transpose(-1, -2) * query.shape[-1] ** -0.5
-            weights = (scores if sight.bias is None else scores + sight.bias).softmax(dim=-1)
-            mixed = F.dropout(weights, dropout) @ keys.value if dropout else weights @ keys.value
+            mixed = mix(query, keys.key, keys.value, sight.bias, dropout)
         batch, _, length, _ = mixed.shape
         output: Tensor = self.output(mixed.transpose(1, 2).reshape(batch, length, -1))
         return output
@@ -116,14 +116,6 @@ class Attention(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         batch, length, width = x.shape
         return x.view(batch, length, self.heads, width // self.heads).transpose(1, 2)
-
-
-def rotate(x: Tensor, turns: Turns) -> Tensor:
-    """Turn pairs of features of x (B,H,T,d)."""
-    half = x.shape[3] // 2
-    cos, sin = turns.cos.to(x.dtype), turns.sin.to(x.dtype)
-    left, right = x[..., :half], x[..., half : 2 * half]
-    return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
 
 
 def turns_of(count: int, half: int, *, first: int, device: torch.device) -> Turns:
@@ -145,8 +137,8 @@ def fused(device: torch.device, length: int) -> bool:
 
 def whole_sight(keep: Tensor, dtype: torch.dtype) -> Sight:
     """Keep (B,S) bool: every token sees all that are kept."""
-    # On a GPU a kernel that takes no bias is the faster one; asking waits until nothing else is to be done.
-    if keep.device.type != "cpu" and bool(keep.all()):
+    # Without a bias there is a pass less, and on a GPU a faster kernel; there asking waits until all else is done.
+    if bool(keep.all()):
         return ALL
     bias = torch.zeros(keep.shape, dtype=dtype, device=keep.device)
     return Sight(bias.masked_fill(~keep, torch.finfo(dtype).min / 2)[:, None, None, :])

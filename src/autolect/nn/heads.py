@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autolect.nn.bottleneck import mean_of
+from autolect.nn.kernels import drop
 
 WIDE_WEIGHTS = 2_000_000
 """About so many weights has the wide part of a head."""
@@ -115,7 +116,7 @@ class TextHead(nn.Module):
     def forward(self, states: Tensor, embedded: Tensor, keep: Tensor) -> Tensor:
         """states, embedded, keep -> scores."""
         pooled = self.pooled(states, embedded, keep)
-        scores: Tensor = self.output(F.dropout(pooled, self.dropout, self.training))
+        scores: Tensor = self.output(drop(pooled, self.dropout, self.training))
         return scores
 
     @staticmethod
@@ -169,7 +170,7 @@ class UnitHead(nn.Module):
         """states, embedded, owner -> scores."""
         words = F.rms_norm(units_of(embedded, owner, num_units), embedded.shape[-1:])
         pooled = torch.cat([units_of(states, owner, num_units), words], dim=-1)
-        scores: Tensor = self.output(F.dropout(pooled, self.dropout, self.training))
+        scores: Tensor = self.output(drop(pooled, self.dropout, self.training))
         return scores
 
 
@@ -256,7 +257,7 @@ class PairHead(nn.Module):
         """states, embedded, keep -> scores."""
         words = F.rms_norm(embedded, embedded.shape[-1:])
         tokens = torch.cat([F.rms_norm(states, states.shape[-1:]), words], dim=-1)
-        tokens = self.attend(F.dropout(tokens, self.dropout, self.training))
+        tokens = self.attend(drop(tokens, self.dropout, self.training))
         one, other = tokens.chunk(2)
         keep_one, keep_other = keep.chunk(2)
         near = one @ other.transpose(1, 2) / PAIR_WIDTH**0.5
@@ -266,8 +267,8 @@ class PairHead(nn.Module):
         ]
         first, second = mean_of(states, keep).chunk(2)
         joined = torch.cat([*sides, (first - second).abs(), first * second], dim=-1)
-        hidden = F.gelu(self.join(F.dropout(joined.float(), self.dropout, self.training)))
-        scores: Tensor = self.output(F.dropout(hidden, self.dropout, self.training))
+        hidden = F.gelu(self.join(drop(joined.float(), self.dropout, self.training)))
+        scores: Tensor = self.output(drop(hidden, self.dropout, self.training))
         return scores
 
     def _side(self, one: Tensor, other: Tensor, near: Tensor, keep: Tensor, keep_other: Tensor) -> Tensor:
@@ -275,6 +276,6 @@ class PairHead(nn.Module):
         low = torch.finfo(near.dtype).min
         beside = near.masked_fill(~keep_other[:, None], low).softmax(dim=-1) @ other
         compared = torch.cat([one, beside, one - beside, one * beside], dim=-1)
-        compared = F.gelu(self.compare(F.dropout(compared, self.dropout, self.training)))
+        compared = F.gelu(self.compare(drop(compared, self.dropout, self.training)))
         largest = compared.masked_fill(~keep[..., None], torch.finfo(compared.dtype).min).amax(dim=1)
         return torch.cat([mean_of(compared, keep), largest.float()], dim=-1)

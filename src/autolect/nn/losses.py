@@ -17,13 +17,15 @@ from autolect.nn.model import Model
 
 NO_TARGET = -100
 """Marks a place of ``targets`` that is not predicted."""
+_LEAST = 1e-38
+"""A token of a smaller share counts as if it had this."""
 ROUND = 32
 """The number of targets is rounded up to so many, so that few shapes of matrix products occur."""
 PLACES = 16
 """So are the places of a row that are looked at."""
-CHUNK = {True: 1 << 21, False: 1 << 27}
-"""Scores that are computed at once on a processor (True), where 8 MB stay near it and the products are large
-enough to be fast (docs/LOG.md), and on a GPU."""
+CHUNK = {(True, False): 1 << 21, (True, True): 1 << 24, (False, False): 1 << 27, (False, True): 1 << 27}
+"""Scores that are computed at once, by whether a processor does it and in bfloat16: there small products are
+slow, while in float32 8 MB stay near it and are large enough (docs/LOG.md)."""
 
 Targets = NDArray[np.int64]
 
@@ -59,16 +61,21 @@ def target_places(targets: Tensor) -> Tensor:
     return (~wanted).to(torch.uint8).argsort(dim=1, stable=True)[:, : max(PLACES, most)]
 
 
-def _judge(scores: Tensor, bias: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores (N,V) before their bias (V,), wanted (N,) -> sum of losses, their gradient by the scores."""
-    kept = (wanted != NO_TARGET).float()
-    at = wanted.clamp(min=0)[:, None]
-    scores = scores.float().add_(bias)
-    scores -= scores.amax(dim=1, keepdim=True)
-    right = scores.gather(1, at).squeeze(1)
-    sums = scores.exp_().sum(dim=1)
-    wrong = scores.mul_((kept / sums)[:, None])
-    return ((sums.log() - right) * kept).sum(), wrong.scatter_add_(1, at, -kept[:, None])
+def _judge(scores: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (N,V), wanted (N,) -> sum of losses, their gradient by the scores, which takes their place.
+
+    The shares of the others are summed apart from that of the right one, which in few digits may be 1.
+    """
+    at = torch.arange(len(wanted), device=wanted.device) * scores.shape[1] + wanted.clamp(min=0)
+    wrong = torch._softmax(scores, 1, False, out=scores)
+    flat = wrong.view(-1)
+    right = flat[at].float().clamp_(min=_LEAST)
+    flat[at] = 0
+    others = wrong.sum(dim=1)
+    flat[at] = -others
+    losses = (others / right).log1p_()
+    none = (wanted == NO_TARGET).nonzero().squeeze(1)
+    return losses.index_fill_(0, none, 0).sum(), wrong.index_fill_(0, none, 0)
 
 
 def _fused_judge(scores: Tensor, bias: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,31 +107,35 @@ class _VocabularyLoss(torch.autograd.Function):
     ) -> Tensor:
         place = features.device.type
         dtype = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else features.dtype
-        multiplied, given = rows.to(dtype), features.to(dtype)
+        multiplied, given, added = rows.to(dtype), features.to(dtype), bias.to(dtype)
         total = features.new_zeros((), dtype=torch.float32)
         to_features = torch.empty_like(features) if learning else None
         to_rows = torch.zeros_like(rows, dtype=torch.float32) if learning else None
         to_bias = torch.zeros_like(bias, dtype=torch.float32) if learning else None
-        judge = _compiled_judge() if compiles(features.device) else _judge
-        step = max(ROUND, CHUNK[place == "cpu"] // len(rows) // ROUND * ROUND)
+        judge = _compiled_judge() if compiles(features.device) else None
+        step = max(ROUND, CHUNK[place == "cpu", dtype == torch.bfloat16] // len(rows) // ROUND * ROUND)
+        room = given.new_empty(min(step, len(given)), len(rows)) if judge is None else given
         for first in range(0, len(features), step):
             part, ids = given[first : first + step], wanted[first : first + step]
-            loss, wrong = judge(F.linear(part, multiplied), bias, ids)
+            if judge is not None:
+                loss, wrong = judge(F.linear(part, multiplied), bias, ids)
+            else:
+                loss, wrong = _judge(torch.addmm(added, part, multiplied.t(), out=room[: len(part)]), ids)
             total += loss
             if to_features is None or to_rows is None or to_bias is None:
                 continue
-            to_bias += wrong.sum(dim=0, dtype=torch.float32)
-            narrow = wrong.to(dtype)
-            to_features[first : first + step] = narrow @ multiplied
-            to_rows += narrow.t() @ part
+            to_bias += wrong.sum(dim=0)
+            to_features[first : first + step] = wrong @ multiplied
+            to_rows += wrong.t() @ part
         if learning:
             ctx.save_for_backward(to_features, to_rows, to_bias)
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        to_features, to_rows, to_bias = ctx.saved_tensors
-        return to_features * grads[0], to_rows * grads[0], to_bias * grads[0], None, None
+        # In place: going back twice is an error that autograd tells.
+        to_features, to_rows, to_bias = (value.mul_(grads[0]) for value in ctx.saved_tensors)
+        return to_features, to_rows, to_bias, None, None
 
 
 def tensors(**arrays: NDArray[np.generic]) -> dict[str, Tensor]:

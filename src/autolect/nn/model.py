@@ -236,7 +236,8 @@ class Model(nn.Module):
 
     def rows(self) -> Tensor:
         """The embedding's rows that are tokens (V,D); styles are never written."""
-        return self.embedding.weight[: self.architecture.vocab_size]
+        whole = self.embedding.weight
+        return whole[: self.architecture.vocab_size] if self.architecture.styles else whole
 
     def memory(self, latent: Tensor) -> Tensor:
         """Latent (B,K) -> what the decoder attends to (B,1,D)."""

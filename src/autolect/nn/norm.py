@@ -6,9 +6,11 @@ from typing import Literal
 
 from torch import nn
 
+from autolect.nn.kernels import RMSNorm
+
 NormKind = Literal["rms", "layer"]
 
 
 def make_norm(kind: NormKind, width: int) -> nn.Module:
-    """RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467) or LayerNorm (Ba 2016) over the last axis."""
-    return nn.RMSNorm(width, eps=1e-6) if kind == "rms" else nn.LayerNorm(width)
+    """RMSNorm or LayerNorm (Ba 2016) over the last axis."""
+    return RMSNorm(width, eps=1e-6) if kind == "rms" else nn.LayerNorm(width)

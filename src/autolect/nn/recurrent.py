@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from autolect.core.config import Section
 from autolect.core.device import recurrent_bfloat16
 from autolect.nn.attention import ALL, Attention, Keys, Sight, whole_sight
+from autolect.nn.kernels import add_dropped, drop
 from autolect.nn.norm import make_norm
 
 Cell = Literal["lstm", "gru"]
@@ -84,8 +84,7 @@ class Layer(nn.Module):
             turned = torch.gather(seen, 1, order.expand_as(seen))
             back = _run(self.back, turned)[0]
             states = torch.cat([states, torch.gather(back, 1, order.expand_as(back))], dim=-1)
-        longer: Tensor = x + F.dropout(self.output(states), self.dropout, self.training)
-        return longer
+        return add_dropped(x, self.output(states), self.dropout, self.training)
 
     def step(self, x: Tensor, hidden: Any) -> tuple[Tensor, Any]:
         """One more token (B,1,D) after ``hidden``."""
@@ -132,7 +131,7 @@ class Stack(nn.Module):
         memory_keep: Tensor | None = None,
     ) -> Tensor:
         """X (B,T,D), keep (B,T), memory (B,S,D), memory_keep (B,S) -> (B,T,D), zero where not keep."""
-        x = F.dropout(x, self.dropout, self.training)
+        x = drop(x, self.dropout, self.training)
         for index, layer in enumerate(self.layers):
             x = layer(x, keep)
             if index == 0 and self.memory is not None and memory is not None:
@@ -160,7 +159,7 @@ class Stack(nn.Module):
         assert self.memory is not None
         assert self.memory_norm is not None
         added = self.memory.look(self.memory_norm(x), keys, sight)
-        return x + F.dropout(added, self.dropout, self.training)
+        return add_dropped(x, added, self.dropout, self.training)
 
 
 def mirror(keep: Tensor) -> Tensor:

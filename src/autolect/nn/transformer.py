@@ -23,6 +23,7 @@ from autolect.nn.attention import (
     turns_of,
     whole_sight,
 )
+from autolect.nn.kernels import add_dropped, drop, gate, gelu
 from autolect.nn.norm import NormKind, make_norm
 
 MAX_LEARNED_POSITIONS = 1024
@@ -101,10 +102,9 @@ class Feedforward(nn.Module):
         """(...,D) -> (...,D)."""
         inner = self.enter(x)
         if self.inner == "gated":
-            inner, gate = inner.chunk(2, dim=-1)
-            inner = inner * F.silu(gate)
+            inner = gate(inner)
         else:
-            inner = F.gelu(inner, approximate="tanh" if self.inner == "gelu_tanh" else "none")
+            inner = gelu(inner, tanh=self.inner == "gelu_tanh")
         output: Tensor = self.leave(inner)
         return output
 
@@ -173,7 +173,7 @@ class Block(nn.Module):
         return self._add(x, self.forward_part(seen), self.forward_norm)
 
     def _add(self, x: Tensor, added: Tensor, norm: nn.Module) -> Tensor:
-        x = x + F.dropout(added, self.dropout, self.training)
+        x = add_dropped(x, added, self.dropout, self.training)
         return x if self.first else norm(x)
 
 
@@ -253,7 +253,7 @@ class Stack(nn.Module):
             x = x + self.positions(place)
         if self.enter is not None:
             x = self.enter(x)
-        return F.dropout(x, self.dropout, self.training)
+        return drop(x, self.dropout, self.training)
 
     def _initialise(self, layers: int) -> None:
         """N(0, 0.02), and less for what is added to the residual stream (Radford 2019)."""

@@ -25,6 +25,7 @@ from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.metrics import Tally
 from autolect.core.results import Place
 from autolect.nn.bottleneck import mean_of
+from autolect.nn.kernels import drop
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks._common import Column, DataConfig, hidden, over_rows
@@ -138,9 +139,9 @@ class Head(nn.Module):
         rows = (weights[..., None] * self.rows(tokens)).sum(dim=1)
         words = rows / weights.sum(dim=1, keepdim=True).clamp(min=1e-12)
         pooled = F.rms_norm(mean_of(states, keep), states.shape[-1:])
-        pooled = self.project(F.dropout(pooled, self.dropout, self.training)).float()
+        pooled = self.project(drop(pooled, self.dropout, self.training)).float()
         # A step moves what a matrix gives by all its columns at once, and a row by one number.
-        whole = F.dropout(words, self.dropout, self.training) + SPREAD / len(self.usual) ** 0.5 * pooled
+        whole = drop(words, self.dropout, self.training) + SPREAD / len(self.usual) ** 0.5 * pooled
         return F.normalize(whole, dim=-1, eps=SHORT)
 
 

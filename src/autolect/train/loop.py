@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from autolect.core import stop
-from autolect.core.device import Device, compile_parts, on
+from autolect.core.device import Device, compile_parts, hold_memory, on
 from autolect.core.errors import UserError
 from autolect.core.goal import Goal, Loss, Score, Tensors
 from autolect.core.progress import Progress, Silent
@@ -211,6 +211,7 @@ class _Loop:
     ) -> None:
         self.goal, self.config, self.seed, self.device = goal, config, seed, device
         self.batches, self.progress, self.what = batches, progress, what
+        hold_memory()
         goal.network.to(device.place)
         compile_parts(goal.network, device)
         self.optimizer = make_optimizer(goal.network, config)
