@@ -39,7 +39,7 @@ def _biased(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return kernels.mix(query, key, value, bias, 0.0)
 
 
-HEADS = [(2, 3, 5, 4), (2, 3, 7, 4), (2, 3, 7, 4)]
+HEADS: list[tuple[int, ...]] = [(2, 3, 5, 4), (2, 3, 7, 4), (2, 3, 7, 4)]
 ANGLES = torch.linspace(0, 3, 10, dtype=torch.float64).view(5, 2)
 PASSES: dict[str, tuple[Pass, list[tuple[int, ...]]]] = {
     "mix": (lambda q, k, v: kernels.mix(q, k, v, None, 0.0), HEADS),

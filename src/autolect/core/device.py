@@ -134,8 +134,9 @@ def hold_memory() -> None:
     With glibc alone; elsewhere it does nothing.
     """
     call = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    for option, value in _HELD.items() if call is not None else ():
-        call(option, value)
+    if call is not None:
+        for option, value in _HELD.items():
+            call(option, value)
 
 
 def set_threads() -> int:

@@ -137,7 +137,7 @@ def fused(device: torch.device, length: int) -> bool:
 
 def whole_sight(keep: Tensor, dtype: torch.dtype) -> Sight:
     """Keep (B,S) bool: every token sees all that are kept."""
-    # Without a bias there is a pass less, and on a GPU a faster kernel; there asking waits until all else is done.
+    # Without a bias there is a pass less, and on a GPU a faster kernel; asking waits there for all before it.
     if bool(keep.all()):
         return ALL
     bias = torch.zeros(keep.shape, dtype=dtype, device=keep.device)

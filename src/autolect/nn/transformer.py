@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from autolect.core.config import Section
 from autolect.core.errors import UserError
@@ -101,10 +100,7 @@ class Feedforward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(...,D) -> (...,D)."""
         inner = self.enter(x)
-        if self.inner == "gated":
-            inner = gate(inner)
-        else:
-            inner = gelu(inner, tanh=self.inner == "gelu_tanh")
+        inner = gate(inner) if self.inner == "gated" else gelu(inner, tanh=self.inner == "gelu_tanh")
         output: Tensor = self.leave(inner)
         return output
 
