@@ -34,7 +34,9 @@ SEARCH, CREW, WORKER, SEARCHES = (
     "jobs/worker.py",
     "tests/pipeline/test_search.py",
 )
-ARMS, NN, NOISE = "tests/pipeline/test_compare.py", "tests/nn", "tests/text/test_noise.py"
+ARMS, NOISE = "tests/pipeline/test_compare.py", "tests/text/test_noise.py"
+
+KERNELS, MODEL, SCORING = (f"tests/nn/test_{name}.py" for name in ("kernels", "model", "scoring"))
 
 
 class Mutant(NamedTuple):
@@ -300,8 +302,29 @@ MUTANTS = (
         "sign * gain.value > 0",
         ARMS,
     ),
-    Mutant("windows overlap in what they score", "nn/scoring.py", "1 + scored - start", "1", NN),
-    Mutant("beams keep each other's past", "nn/writing.py", "one.pick(order)", "one", NN),
+    Mutant(
+        "a gradient through dropout has no scale",
+        "nn/kernels.py",
+        "_masked(grads[0], kept).mul_(ctx.scale)",
+        "_masked(grads[0], kept)",
+        KERNELS,
+    ),
+    Mutant(
+        "attention's gradient passes what was dropped",
+        "nn/kernels.py",
+        "to_weights = _masked(to_weights, kept)",
+        "pass",
+        KERNELS,
+    ),
+    Mutant(
+        "a token that is certain is still corrected",
+        "nn/losses.py",
+        "flat[at] = -others",
+        "flat[at] = -1.0",
+        "tests/nn/test_losses.py",
+    ),
+    Mutant("windows overlap in what they score", "nn/scoring.py", "1 + scored - start", "1", SCORING),
+    Mutant("beams keep each other's past", "nn/writing.py", "one.pick(order)", "one", MODEL),
     Mutant("levels pass no gradient", "nn/bottleneck.py", ".detach()", "", "tests/nn/test_bottleneck.py"),
     Mutant("the schedule stands still", "text/noise.py", "(end - self.share) * done", "0.0", NOISE),
     Mutant("a control token is hidden too", "text/noise.py", "ordinary[:, 0] = False", "pass", NOISE),
@@ -320,8 +343,9 @@ MUTANTS = (
 )
 
 
-def noticed(mutant: Mutant) -> bool:
-    """Whether the tests fail on a copy of the source with the fault in it."""
+def noticed(mutant: Mutant) -> tuple[bool, float]:
+    """Whether the tests fail on a copy of the source with the fault in it, and after how many seconds."""
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch, "src", "autolect")
         shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -329,7 +353,7 @@ def noticed(mutant: Mutant) -> bool:
         text = path.read_text(encoding="utf-8")
         assert text.count(mutant.old) == 1, f"{mutant.name}: not once in {mutant.file}"
         path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-        return fails(mutant.tests, source=copy.parent)
+        return fails(mutant.tests, source=copy.parent), time.monotonic() - began
 
 
 def fails(tests: str, *, source: Path) -> bool:
@@ -362,9 +386,10 @@ def main(words: list[str]) -> int:
             print(f"these fail without any fault: {', '.join(sick)}")
             return 1
         found = list(zip(chosen, workers.map(noticed, chosen), strict=True))
-    for mutant, seen in found:
-        print(f"{'noticed' if seen else 'MISSED ':8} {mutant.name} ({mutant.file}, {mutant.tests})")
-    missed = sum(not seen for _, seen in found)
+    for mutant, (seen, took) in found:
+        told = f"{mutant.name} ({mutant.file}, {mutant.tests}, {took:.0f} s)"
+        print(f"{'noticed' if seen else 'MISSED ':8} {told}")
+    missed = sum(not seen for _, (seen, _) in found)
     print(f"{len(found)} faults, {missed} missed, {time.monotonic() - began:.0f} s")
     return 1 if missed else 0
 
