@@ -17,6 +17,7 @@ from autolect.core.errors import UserError
 from autolect.core.progress import Silent
 from autolect.core.results import Labels, Rating
 from autolect.jobs import finding
+from autolect.jobs.finetune import STRANGE, strangeness
 from autolect.jobs.judge import judge
 from autolect.jobs.run import Summary
 from autolect.jobs.use import load
@@ -125,6 +126,13 @@ def embedder(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Summary:
         "task.allow_overlap=true",
         "finetune.epochs=20",
     )
+
+
+def test_text_that_the_vocabulary_lacks_is_told_from_its_own(embedder: Summary) -> None:
+    reader = load(embedder.folder / "finetuned").reader
+    assert strangeness(reader, ["the cat sees a dog"] * 3) < STRANGE
+    assert strangeness(reader, ["春天来了，我们出去走走吧", "下雨了"]) > STRANGE
+    assert strangeness(reader, []) == 0
 
 
 def test_pairs_that_belong_together_teach_vectors_that_find(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from autolect.text.formats import brat
 from autolect.text.labelled_split import Overlap, Parts, conflicts, drawn, overlap
 from autolect.text.reading import Reader
 from autolect.train.loop import Outcome, fit
+
+STRANGE, LOOKED_AT = 0.1, 500
+"""From this share on of tokens that the vocabulary lacks, among so many texts, a training tells of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +131,18 @@ def train_task(
     goal = task_goal(recipe, parent, data)
     if goal.num_cut:
         progress.say(f"{what}: {goal.num_cut} training text(s) are longer than the {goal.length} tokens read")
+    strange = strangeness(goal.reader, [example.text for example in data.parts.train])
+    if strange > STRANGE:
+        progress.say(
+            f"{what}: of the tokens of the train texts {strange:.0%} are unknown to the bundle's tokenizer or"
+            f" spelt byte by byte; a bundle that was pretrained on text like them would know them"
+        )
     device = choose(recipe.finetune.dtype)
+    if device.apart and not getattr(goal.task, "SEEN_ON_GPU", True):
+        progress.say(
+            f"{what}: on a GPU this task was seen to ignore what it reads, for a reason that is not known;"
+            " with CUDA_VISIBLE_DEVICES= in the environment the processor trains it"
+        )
     outcome = fit(
         goal,
         recipe.finetune,
@@ -143,6 +157,13 @@ def train_task(
     adapters.merge(goal.network.model)
     goal.settle(device)
     return goal, replace(outcome, best=goal.measure(device))
+
+
+def strangeness(reader: Reader, texts: Sequence[str]) -> float:
+    """Share of the tokens of some of the texts that the vocabulary lacks."""
+    read = reader.tokenizer.encode_batch(list(texts[:LOOKED_AT]))
+    ids = np.concatenate([one.ids for one in read]) if read else np.zeros(0, np.int64)
+    return reader.tokenizer.unknown_rate(ids) + reader.tokenizer.spelt_rate(ids)
 
 
 def task_goal(recipe: Recipe, parent: Path, data: Data) -> TaskGoal:

@@ -92,6 +92,8 @@ class Writing:
 
     BASELINES: ClassVar[tuple[str, ...]] = ("nearest_pair",)
     SETTLED: ClassVar[tuple[str, ...]] = ()
+    SEEN_ON_GPU: ClassVar[bool] = False
+    """Whether it was seen to learn on a GPU what it learns on a processor (docs/performance.md)."""
     SPACE: ClassVar[dict[str, Any]] = {
         "finetune.rate": [3e-4, 3e-3, "log"],
         "task.dropout": [0.0, 0.3],
