@@ -131,3 +131,37 @@ def test_gelu_in_few_digits_is_near_the_one_that_is_asked_for(tanh: bool) -> Non
     torch.testing.assert_close(kernels.gelu(x, tanh=tanh), exact)
     narrow = kernels.gelu(x.bfloat16(), tanh=tanh).float()
     torch.testing.assert_close(narrow, exact, atol=0.001, rtol=0.016)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_one_product_for_several_parts_gives_what_each_gives(
+    bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a processor that multiplies in bfloat16; elsewhere both are the plain way."""
+    torch.manual_seed(6)
+    parts = [torch.nn.Linear(32, size, bias=bias) for size in (32, 64)]
+    parts[1].bias is None or parts[1].bias.requires_grad_(False)
+    x = torch.randn(3, 7, 32, requires_grad=True)
+    given = [x, *(value for part in parts for value in part.parameters() if value.requires_grad)]
+
+    def found() -> list[Tensor]:
+        with torch.autocast("cpu", torch.bfloat16):
+            one, other = kernels.project(x, *parts)
+        loss = one.float().square().sum() + other.float().sum()
+        return [one, other, *torch.autograd.grad(loss, given)]
+
+    joined = found()
+    monkeypatch.setattr(kernels, "by_hand", lambda _: False)
+    for one, other in zip(joined, found(), strict=True):
+        assert one.dtype == other.dtype
+        torch.testing.assert_close(one, other, atol=0.1, rtol=0.03)
+
+
+def test_what_is_frozen_takes_no_gradient() -> None:
+    part = torch.nn.Linear(8, 8).requires_grad_(False)
+    x = torch.randn(2, 8, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        (found,) = kernels.project(x, part)
+    found.float().sum().backward()
+    assert x.grad is not None
+    assert part.weight.grad is None

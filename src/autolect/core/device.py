@@ -101,6 +101,7 @@ def compile_parts(network: nn.Module, device: Device) -> None:
             part.compile()
 
 
+@functools.cache
 def processor_flags() -> frozenset[str]:
     """The processor's feature names on Linux, e.g. avx2, avx512_bf16, amx_bf16."""
     try:

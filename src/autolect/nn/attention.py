@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from autolect.nn.kernels import mix, turn
+from autolect.nn.kernels import mix, project, turn
 
 FLASH_FROM = 512
 """From this S on, the fused kernel is used on a CPU; below it its backward pass is the slower one."""
@@ -73,8 +73,12 @@ class Attention(nn.Module):
 
         at (B,T): where the tokens of x stand in the source; empty: they begin it.
         """
-        query, turns = self._split(self.query(x)), sight.turns
-        keys = self.keys(source, turns)
+        turns = sight.turns
+        if x is source:
+            query, key_value = project(x, self.query, self.key_value)
+        else:
+            (query,), (key_value,) = project(x, self.query), project(source, self.key_value)
+        query, keys = self._split(query), self._keys(key_value, turns)
         if turns is not None:
             query = turn(query, *(turns if at is None else turns.at(at)))
         return self._attend(query, keys, sight)
@@ -84,14 +88,17 @@ class Attention(nn.Module):
         keys = self.keys(x, turns)
         if past is not None:
             keys = Keys(torch.cat([past.key, keys.key], dim=2), torch.cat([past.value, keys.value], dim=2))
-        query = self._split(self.query(x))
+        query = self._split(*project(x, self.query))
         if turns is not None:
             query = turn(query, *turns)
         return self._attend(query, keys, ALL), keys
 
     def keys(self, source: Tensor, turns: Turns | None = None) -> Keys:
         """Keys and values of source (B,S,D)."""
-        key, value = self.key_value(source).chunk(2, dim=-1)
+        return self._keys(*project(source, self.key_value), turns)
+
+    def _keys(self, key_value: Tensor, turns: Turns | None) -> Keys:
+        key, value = key_value.chunk(2, dim=-1)
         key = self._split(key)
         if turns is not None:
             key = turn(key, *turns)
@@ -99,7 +106,7 @@ class Attention(nn.Module):
 
     def look(self, x: Tensor, keys: Keys, sight: Sight) -> Tensor:
         """X (B,T,D) looks at keys computed before, as a decoder does at its memory."""
-        return self._attend(self._split(self.query(x)), keys, sight)
+        return self._attend(self._split(*project(x, self.query)), keys, sight)
 
     def _attend(self, query: Tensor, keys: Keys, sight: Sight) -> Tensor:
         dropout = self.dropout if self.training else 0.0
@@ -110,7 +117,7 @@ class Attention(nn.Module):
         else:
             mixed = mix(query, keys.key, keys.value, sight.bias, dropout)
         batch, _, length, _ = mixed.shape
-        output: Tensor = self.output(mixed.transpose(1, 2).reshape(batch, length, -1))
+        (output,) = project(mixed.transpose(1, 2).reshape(batch, length, -1), self.output)
         return output
 
     def _split(self, x: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from autolect.core.device import fast_bfloat16
+
 STEPS = 1 << 7
 """What is dropped is so many parts of all: each element draws 7 bits, not a number of its own. What lies
 between two parts is the one or the other by chance, so that the share is right over many calls."""
@@ -39,6 +41,18 @@ def add_dropped(x: Tensor, added: Tensor, share: float, training: bool) -> Tenso
         return x + F.dropout(added, share, training)
     longer: Tensor = _AddDropped.apply(x, added, share)  # type: ignore[no-untyped-call]
     return longer
+
+
+def project(x: Tensor, *parts: nn.Linear) -> tuple[Tensor, ...]:
+    """Linear parts of the same x (...,D): one product in training, where bfloat16 is fast."""
+    training = by_hand(x) and torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")
+    if not training or not fast_bfloat16(x.device):
+        return tuple(part(x) for part in parts)
+    weights = [part.weight for part in parts]
+    biases = [part.bias for part in parts if part.bias is not None]
+    assert len(biases) in (0, len(parts)), "all have a bias, or none has"
+    projected: tuple[Tensor, ...] = _Projected.apply(x, len(parts), *weights, *biases)  # type: ignore[no-untyped-call]
+    return projected
 
 
 def mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float) -> Tensor:
@@ -133,6 +147,44 @@ class _AddDropped(torch.autograd.Function):
         (kept,) = ctx.saved_tensors
         through, narrow = ctx.dtypes
         return grads[0].to(through), _masked(grads[0].to(narrow), kept).mul_(ctx.scale), None
+
+
+class _Projected(torch.autograd.Function):
+    """x is made narrow once, a bias is added within the product, and there is one way back for all parts."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, count: int, *values: Tensor) -> tuple[Tensor, ...]:
+        dtype = torch.get_autocast_dtype("cpu")
+        given = x.reshape(-1, x.shape[-1]).to(dtype)
+        weight, bias = (_joined(some, dtype) for some in (values[:count], values[count:]))
+        assert weight is not None
+        if bias is None:
+            found = given @ weight.t()
+        else:
+            found = torch.ops.mkldnn._linear_pointwise(given, weight, bias, "none", [], "")
+        ctx.save_for_backward(given, weight)
+        ctx.shape, ctx.dtype, ctx.sizes = x.shape, x.dtype, [len(value) for value in values[:count]]
+        ctx.biased = bias is not None
+        return found.view(*x.shape[:-1], -1).split(ctx.sizes, dim=-1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        given, weight = ctx.saved_tensors
+        flat = [grad.reshape(len(given), -1) for grad in grads]
+        grad = flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
+        needed, *of_values = ctx.needs_input_grad[:1] + ctx.needs_input_grad[2:]
+        to_x = (grad @ weight).to(ctx.dtype).view(ctx.shape) if needed else None
+        if not any(of_values):
+            return (to_x, None, *[None] * len(of_values))
+        to_weights = (grad.t() @ given).float().split(ctx.sizes)
+        to_biases = grad.sum(dim=0).float().split(ctx.sizes) if ctx.biased else ()
+        return (to_x, None, *to_weights, *to_biases)
+
+
+def _joined(values: tuple[Tensor, ...], dtype: torch.dtype) -> Tensor | None:
+    """Below each other, in the format of the products; None of none."""
+    narrow = [value.to(dtype) for value in values]
+    return torch.cat(narrow) if len(narrow) > 1 else next(iter(narrow), None)
 
 
 class _Mixed(torch.autograd.Function):
