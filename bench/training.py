@@ -45,7 +45,7 @@ class Question:
     layers: int
     masked: bool
     heads: int = 4
-    steps: int = 2
+    steps: int = 6
     """Steps a round."""
     encoders: dict[str, dict[str, Any]]
     """Ours by name: settings of the encoder; the first one is measured against the peers."""

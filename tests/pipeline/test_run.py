@@ -20,6 +20,10 @@ def test_a_run_learns_the_words_of_two_labels(classified: Summary) -> None:
     evaluation = files.read_json(classified.folder / "evaluation" / "evaluation.json")
     assert evaluation["model"]["score"] > 0.9
     assert {b["title"] for b in evaluation["baselines"]} == {"most frequent label", "TF-IDF + linear SVM"}
+    labels = [one for one in evaluation["slices"] if one["slice"].startswith("label ")]
+    assert len(labels) > 1
+    assert sum(one["examples"] for one in labels) == evaluation["examples"]["test"]
+    assert [one["score"] for one in labels] == sorted(one["score"] for one in labels)
     info = bundle.open_bundle(classified.folder / "pretrained")
     assert info.metrics["valid_loss"] < info.metrics["valid_loss_before"] - 0.1
     assert "report.html" in {path.name for path in classified.folder.iterdir()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autolect.core import bundle, files, metrics, registry
 from autolect.core.device import choose, set_threads
@@ -17,6 +18,7 @@ from autolect.jobs.stages import Run, section
 
 FILE = "evaluation.json"
 MOST_MISTAKES = 20
+MOST_LABELS = 20
 THIRDS = ("shortest", "middle", "longest")
 
 
@@ -91,16 +93,29 @@ class _Evaluation:
         return {"title": baseline.title, **kept, "seconds": round(time.monotonic() - started, 2)}
 
     def _slices(self, predicted: list[Any]) -> list[dict[str, Any]]:
-        """The score of the shortest, the middle and the longest third of the texts."""
+        """The score by thirds of the lengths, and by label where each text has one: the lowest of them."""
         lengths = np.array([len(example.text) for example in self.examples])
+        thirds = np.array_split(np.argsort(lengths, kind="stable"), 3)
         found = []
-        for name, part in zip(THIRDS, np.array_split(np.argsort(lengths, kind="stable"), 3), strict=True):
+        for name, part in zip(THIRDS, thirds, strict=True):
             if len(part):
-                tally = self.task.tally([self.gold[at] for at in part], [predicted[at] for at in part])
                 sizes = f"{lengths[part].min():,} to {lengths[part].max():,} characters"
-                facts = tally.facts(seed=self.run.recipe.seed)
-                found.append({"slice": f"{name} third, {sizes}", "examples": len(part), **facts})
-        return found
+                found.append(self._slice(f"{name} third, {sizes}", part, predicted))
+        labels = np.array(self._single_labels())
+        each = [(f"label {name}", np.flatnonzero(labels == name)) for name in np.unique(labels)]
+        of_labels = [self._slice(name, part, predicted) for name, part in each]
+        return found + sorted(of_labels, key=lambda one: float(one["score"]))[:MOST_LABELS]
+
+    def _single_labels(self) -> list[str]:
+        """The label of each example, if all have the one that is to be found."""
+        pairs = list(zip(self.examples, self.gold, strict=True))
+        if any(not example.labels or gold != example.labels[0] for example, gold in pairs):
+            return []
+        return [example.labels[0] for example in self.examples]
+
+    def _slice(self, name: str, part: NDArray[np.int64], predicted: list[Any]) -> dict[str, Any]:
+        tally = self.task.tally([self.gold[at] for at in part], [predicted[at] for at in part])
+        return {"slice": name, "examples": len(part), **tally.facts(seed=self.run.recipe.seed)}
 
     def _mistakes(self, answers: list[Any], predicted: list[Any]) -> list[dict[str, Any]]:
         """Wrong answers, the most confident first."""

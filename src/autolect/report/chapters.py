@@ -317,7 +317,7 @@ def _details(model: dict[str, Any]) -> list[Block]:
 
 
 def _sureness(evaluation: dict[str, Any]) -> list[Block]:
-    """Whether answers are as often right as they are sure, and how the score depends on length."""
+    """Whether answers are as often right as they are sure, and how the score depends on length and label."""
     blocks: list[Block] = []
     if sure := evaluation["calibration"]:
         blocks.append(
