@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from autolect.nn.kernels import mix, project, turn
+from autolect.nn.kernels import linear, mix, project, turn
 
 FLASH_FROM = 512
 """From this S on, the fused kernel is used on a CPU; below it its backward pass is the slower one."""
@@ -77,7 +77,7 @@ class Attention(nn.Module):
         if x is source:
             query, key_value = project(x, self.query, self.key_value)
         else:
-            (query,), (key_value,) = project(x, self.query), project(source, self.key_value)
+            query, key_value = linear(x, self.query), linear(source, self.key_value)
         query, keys = self._split(query), self._keys(key_value, turns)
         if turns is not None:
             query = turn(query, *(turns if at is None else turns.at(at)))
@@ -88,14 +88,14 @@ class Attention(nn.Module):
         keys = self.keys(x, turns)
         if past is not None:
             keys = Keys(torch.cat([past.key, keys.key], dim=2), torch.cat([past.value, keys.value], dim=2))
-        query = self._split(*project(x, self.query))
+        query = self._split(linear(x, self.query))
         if turns is not None:
             query = turn(query, *turns)
         return self._attend(query, keys, ALL), keys
 
     def keys(self, source: Tensor, turns: Turns | None = None) -> Keys:
         """Keys and values of source (B,S,D)."""
-        return self._keys(*project(source, self.key_value), turns)
+        return self._keys(linear(source, self.key_value), turns)
 
     def _keys(self, key_value: Tensor, turns: Turns | None) -> Keys:
         key, value = key_value.chunk(2, dim=-1)
@@ -106,7 +106,7 @@ class Attention(nn.Module):
 
     def look(self, x: Tensor, keys: Keys, sight: Sight) -> Tensor:
         """X (B,T,D) looks at keys computed before, as a decoder does at its memory."""
-        return self._attend(self._split(*project(x, self.query)), keys, sight)
+        return self._attend(self._split(linear(x, self.query)), keys, sight)
 
     def _attend(self, query: Tensor, keys: Keys, sight: Sight) -> Tensor:
         dropout = self.dropout if self.training else 0.0
@@ -117,8 +117,7 @@ class Attention(nn.Module):
         else:
             mixed = mix(query, keys.key, keys.value, sight.bias, dropout)
         batch, _, length, _ = mixed.shape
-        (output,) = project(mixed.transpose(1, 2).reshape(batch, length, -1), self.output)
-        return output
+        return linear(mixed.transpose(1, 2).reshape(batch, length, -1), self.output)
 
     def _split(self, x: Tensor) -> Tensor:
         batch, length, width = x.shape

@@ -55,6 +55,11 @@ def project(x: Tensor, *parts: nn.Linear) -> tuple[Tensor, ...]:
     return projected
 
 
+def linear(x: Tensor, part: nn.Linear) -> Tensor:
+    """One linear part of x (...,D), see `project`."""
+    return project(x, part)[0]
+
+
 def mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float) -> Tensor:
     """Query (B,H,T,d), key and value (B,H,S,d), bias (B or 1,1,T or 1,S) -> attention's (B,H,T,d)."""
     if by_hand(query):
@@ -165,7 +170,7 @@ class _Projected(torch.autograd.Function):
         ctx.save_for_backward(given, weight)
         ctx.shape, ctx.dtype, ctx.sizes = x.shape, x.dtype, [len(value) for value in values[:count]]
         ctx.biased = bias is not None
-        return found.view(*x.shape[:-1], -1).split(ctx.sizes, dim=-1)
+        return torch.split(found.view(*x.shape[:-1], -1), ctx.sizes, dim=-1)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -176,8 +181,8 @@ class _Projected(torch.autograd.Function):
         to_x = (grad @ weight).to(ctx.dtype).view(ctx.shape) if needed else None
         if not any(of_values):
             return (to_x, None, *[None] * len(of_values))
-        to_weights = (grad.t() @ given).float().split(ctx.sizes)
-        to_biases = grad.sum(dim=0).float().split(ctx.sizes) if ctx.biased else ()
+        to_weights = torch.split((grad.t() @ given).float(), ctx.sizes)
+        to_biases = torch.split(grad.sum(dim=0).float(), ctx.sizes) if ctx.biased else ()
         return (to_x, None, *to_weights, *to_biases)
 
 

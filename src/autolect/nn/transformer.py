@@ -22,7 +22,7 @@ from autolect.nn.attention import (
     turns_of,
     whole_sight,
 )
-from autolect.nn.kernels import add_dropped, drop, gate, gelu, project
+from autolect.nn.kernels import add_dropped, drop, gate, gelu, linear
 from autolect.nn.norm import NormKind, make_norm
 
 MAX_LEARNED_POSITIONS = 1024
@@ -99,10 +99,9 @@ class Feedforward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(...,D) -> (...,D)."""
-        (inner,) = project(x, self.enter)
+        inner = linear(x, self.enter)
         inner = gate(inner) if self.inner == "gated" else gelu(inner, tanh=self.inner == "gelu_tanh")
-        (output,) = project(inner, self.leave)
-        return output
+        return linear(inner, self.leave)
 
 
 class Block(nn.Module):
