@@ -93,6 +93,19 @@ def test_in_bfloat16_the_loss_is_near_and_the_gradient_points_the_same_way() -> 
         assert F.cosine_similarity(one.flatten().float(), other.flatten(), dim=0) > 0.999
 
 
+def test_in_bfloat16_a_bias_of_log_shares_leaves_the_mean_loss_what_it_is() -> None:
+    model = _model(4000, output="plain")
+    shares = 1 / (torch.arange(4000) + 3.0)
+    shares /= shares.sum()
+    with torch.no_grad():
+        model.output_bias.copy_(shares.log())
+    targets = torch.multinomial(shares, 2048, replacement=True).view(8, 256)
+    states = torch.randn(8, 256, 16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found, count = token_loss(model, states, targets)
+    assert abs(float(found - _plain(model, states, targets))) / count < 0.005
+
+
 def test_a_look_computes_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     model, states = _model(70), torch.randn(2, 8, 16)
     targets = torch.randint(0, 70, (2, 8))

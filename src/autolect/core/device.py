@@ -26,9 +26,9 @@ COMPILED = "COMPILED"
 """A part of a network that has this attribute, and it is true, is compiled where that pays."""
 _NARROW, _GPU = {"amx_bf16": 6.0, "avx512_bf16": 4.0}, 1000.0
 """What a processor's instructions for bfloat16, and a GPU, count for: with AMX as measured, else guesses."""
-_HELD = {-3: 1 << 30, -1: 1 << 30, -2: 1 << 26}
-"""Of malloc.h: from what size on a block is mapped alone (M_MMAP_THRESHOLD), how much may lie free at the end
-of the heap (M_TRIM_THRESHOLD), and by how much it grows (M_TOP_PAD), in bytes."""
+_MAPPED, _HELD = (-3, (1 << 30, 1 << 25)), {-1: 1 << 30, -2: 1 << 26}
+"""Of malloc.h, in bytes: from what size on a block is mapped alone (M_MMAP_THRESHOLD; what glibc takes),
+how much may lie free at the end of the heap (M_TRIM_THRESHOLD), and by how much it grows (M_TOP_PAD)."""
 _COMPILES = 64
 """So many variants of a part (shapes, training or not) are compiled before the rest runs as it is."""
 
@@ -132,12 +132,13 @@ def threads() -> int:
 def hold_memory() -> None:
     """Let this process keep what it frees: each step would ask the system for the same pages again.
 
-    With glibc alone; elsewhere it does nothing.
+    With glibc alone (2.36 was tried); elsewhere it does nothing.
     """
     call = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if call is not None:
-        for option, value in _HELD.items():
-            call(option, value)
+    if call is None or not any(call(_MAPPED[0], size) for size in _MAPPED[1]):
+        return
+    for option, value in _HELD.items():
+        call(option, value)
 
 
 def set_threads() -> int:

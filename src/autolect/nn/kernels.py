@@ -1,7 +1,8 @@
 """Forward and backward passes by hand, where a processor's own take many trips through memory.
 
-On a GPU the plain formulas run, which its compiler fuses. Both give the same values and gradients, but for
-what dropout draws. Shapes: B batch, H heads, T target tokens, S source tokens, D width, d = D / H.
+On a GPU the plain formulas run, which its compiler fuses. Both give the same values and gradients up to
+rounding, but for what dropout draws and GELU by tanh in bfloat16.
+Shapes: B batch, H heads, T target tokens, S source tokens, D width, d = D / H.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from autolect.core.device import fast_bfloat16
 
 STEPS = 1 << 7
 """What is dropped is so many parts of all: each element draws 7 bits, not a number of its own. What lies
-between two parts is the one or the other by chance, so that the share is right over many calls."""
+between two parts is the one or the other by chance, so that the share is right over many calls; at most all
+but one part are dropped."""
 _AS_INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -44,9 +47,12 @@ def add_dropped(x: Tensor, added: Tensor, share: float, training: bool) -> Tenso
 
 
 def project(x: Tensor, *parts: nn.Linear) -> tuple[Tensor, ...]:
-    """Linear parts of the same x (...,D): one product in training, where bfloat16 is fast."""
+    """Linear parts of the same x (...,D): one product in training, where bfloat16 is fast.
+
+    There it takes their weights and does not call the modules, so that hooks on them do not run.
+    """
     training = by_hand(x) and torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")
-    if not training or not fast_bfloat16(x.device):
+    if not training or not (fast_bfloat16(x.device) and torch.backends.mkldnn.is_available()):  # type: ignore[no-untyped-call]
         return tuple(part(x) for part in parts)
     weights = [part.weight for part in parts]
     biases = [part.bias for part in parts if part.bias is not None]
@@ -134,6 +140,7 @@ class _Dropped(torch.autograd.Function):
         return _masked(x, kept).mul_(ctx.scale)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         (kept,) = ctx.saved_tensors
         return _masked(grads[0], kept).mul_(ctx.scale), None
@@ -148,6 +155,7 @@ class _AddDropped(torch.autograd.Function):
         return torch.add(x, _masked(added, kept), alpha=ctx.scale)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
         (kept,) = ctx.saved_tensors
         through, narrow = ctx.dtypes
@@ -170,12 +178,13 @@ class _Projected(torch.autograd.Function):
         ctx.save_for_backward(given, weight)
         ctx.shape, ctx.dtype, ctx.sizes = x.shape, x.dtype, [len(value) for value in values[:count]]
         ctx.biased = bias is not None
-        return torch.split(found.view(*x.shape[:-1], -1), ctx.sizes, dim=-1)
+        return torch.split(found.view(*x.shape[:-1], len(weight)), ctx.sizes, dim=-1)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         given, weight = ctx.saved_tensors
-        flat = [grad.reshape(len(given), -1) for grad in grads]
+        flat = [grad.reshape(len(given), size) for grad, size in zip(grads, ctx.sizes, strict=True)]
         grad = flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
         needed, *of_values = ctx.needs_input_grad[:1] + ctx.needs_input_grad[2:]
         to_x = (grad @ weight).to(ctx.dtype).view(ctx.shape) if needed else None
@@ -200,11 +209,13 @@ class _Mixed(torch.autograd.Function):
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float
     ) -> Tensor:
         batch, heads, length, size = query.shape
-        query, key, value = (one.reshape(batch * heads, -1, size) for one in (query, key, value))
-        scores = query.new_empty(batch * heads, length, key.shape[1])
+        seen = key.shape[2]
+        query = query.reshape(batch * heads, length, size)
+        key, value = (one.reshape(batch * heads, seen, size) for one in (key, value))
+        scores = query.new_empty(batch * heads, length, seen)
         torch.baddbmm(scores, query, key.transpose(1, 2), beta=0, alpha=size**-0.5, out=scores)
         if bias is not None:
-            scores.view(batch, heads, length, -1).add_(bias.to(scores.dtype))
+            scores.view(batch, heads, length, seen).add_(bias.to(scores.dtype))
         weights = torch._softmax(scores, -1, False)
         kept, ctx.scale = _kept(weights, dropout) if dropout else (None, 1.0)
         ctx.save_for_backward(query, key, value, weights, kept)
@@ -215,6 +226,7 @@ class _Mixed(torch.autograd.Function):
         return mixed.view(batch, heads, length, size)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         query, key, value, weights, kept = ctx.saved_tensors
         shape = grads[0].shape
@@ -230,8 +242,8 @@ class _Mixed(torch.autograd.Function):
         scale = query.shape[-1] ** -0.5
         to_query = torch.bmm(to_scores, key).mul_(scale)
         to_key = torch.bmm(to_scores.transpose(1, 2), query).mul_(scale)
-        whole = (*shape[:2], -1, shape[3])
-        return to_query.view(whole), to_key.view(whole), to_value.view(whole), None, None
+        whole = (*shape[:2], key.shape[1], shape[3])
+        return to_query.view(shape), to_key.view(whole), to_value.view(whole), None, None
 
 
 class _Turned(torch.autograd.Function):
@@ -241,6 +253,7 @@ class _Turned(torch.autograd.Function):
         return _turned(x, cos, sin, 1.0)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         cos, sin = ctx.saved_tensors
         return _turned(grads[0], cos, sin, -1.0), None, None
@@ -263,6 +276,7 @@ class _Gated(torch.autograd.Function):
         return F.silu(gates).mul_(inner)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         inner, gates = x.chunk(2, dim=-1)
@@ -283,6 +297,7 @@ class _Normed(torch.autograd.Function):
         return normed
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
         x, weight, scale = ctx.saved_tensors
         along = (grads[0] * x).reshape(-1, x.shape[-1])

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from autolect.core.device import compiles
@@ -107,7 +108,9 @@ class _VocabularyLoss(torch.autograd.Function):
     ) -> Tensor:
         place = features.device.type
         dtype = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else features.dtype
-        multiplied, given, added = rows.to(dtype), features.to(dtype), bias.to(dtype)
+        multiplied, given = rows.to(dtype), features.to(dtype)
+        # Shares are the same for any constant beside the bias; near zero a number of few digits has the most.
+        added = (bias - bias.max()).to(dtype)
         total = features.new_zeros((), dtype=torch.float32)
         to_features = torch.empty_like(features) if learning else None
         to_rows = torch.zeros_like(rows, dtype=torch.float32) if learning else None
@@ -132,6 +135,7 @@ class _VocabularyLoss(torch.autograd.Function):
         return total
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         # In place: going back twice is an error that autograd tells.
         to_features, to_rows, to_bias = (value.mul_(grads[0]) for value in ctx.saved_tensors)

@@ -211,7 +211,8 @@ class _Loop:
     ) -> None:
         self.goal, self.config, self.seed, self.device = goal, config, seed, device
         self.batches, self.progress, self.what = batches, progress, what
-        hold_memory()
+        if not device.apart:
+            hold_memory()
         goal.network.to(device.place)
         compile_parts(goal.network, device)
         self.optimizer = make_optimizer(goal.network, config)
