@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from autolect.core import bundle, files, recipe
 from autolect.core.errors import UserError
@@ -31,11 +32,15 @@ def seal(one: Attempt, score: float) -> None:
 def drawn(
     one: Attempt, parent: Path, data: Data, *, progress: Progress, hopeless: Callable[[float], bool]
 ) -> float | None:
-    """A score drawn from the key, looked at on the way; notes beside the parent that it began."""
+    """A score drawn from the settings, looked at on the way; notes beside the parent that it began.
+
+    Not from the key, which differs from machine to machine and with it what is pruned.
+    """
     del data, progress
     with (parent.with_name("begun")).open("a") as log:
         log.write(f"{one.what}\n")
-    draw = random.Random(one.key)
+    settings: Any = one.recipe
+    draw = random.Random(f"{settings.finetune.rate:.3g} {settings.task.dropout:.3g} {settings.seed}")
     # A process that is struck is struck at any place, and who began first need not end first.
     time.sleep(draw.uniform(0, float(os.environ.get("SLOWLY", "0"))))
     for _ in range(LOOKS):
