@@ -19,11 +19,11 @@ from _race import Bench, Round, Side, bfloat16, main
 TEXTS, GAPS = 512, 64
 
 
-def embed_ours(folder: Path) -> Round:
+def embed_ours(folder: Path, *, dtype: Any) -> Round:
     """`Lect.encode`."""
     import autolect
 
-    lect = autolect.load(folder / BUNDLE)
+    lect = autolect.load(folder / BUNDLE, dtype=dtype)
 
     def work() -> dict[str, Any]:
         found = lect.encode(texts(folder))
@@ -97,7 +97,13 @@ BENCHES = {
     "embed": Bench(
         claim=f"Latents of {TEXTS} texts, strings to vectors, with the same weights.",
         unit="texts",
-        sides=[Side("autolect", ours=True, prepare=embed_ours), *_peers],
+        sides=[
+            *(
+                Side(f"autolect {name}", ours=True, prepare=functools.partial(embed_ours, dtype=name))
+                for name in (("bfloat16", "float32") if bfloat16() else ("float32",))
+            ),
+            *_peers,
+        ],
         inputs=_inputs,
     ),
     "fill": Bench(

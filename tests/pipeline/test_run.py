@@ -29,6 +29,16 @@ def test_a_run_learns_the_words_of_two_labels(classified: Summary) -> None:
     assert "report.html" in {path.name for path in classified.folder.iterdir()}
 
 
+def test_a_bundle_in_few_digits_gives_nearly_the_same_latents(classified: Summary) -> None:
+    texts = ["the cat likes a dog", "he flies to New York"]
+    wide, narrow = (
+        load(classified.folder / "finetuned", dtype=dtype).encode(texts) for dtype in ("float32", "bfloat16")
+    )
+    assert narrow.dtype == wide.dtype
+    cosines = (wide * narrow).sum(axis=1) / np.linalg.norm(wide, axis=1) / np.linalg.norm(narrow, axis=1)
+    assert cosines.min() > 0.999
+
+
 def test_a_run_finds_tagged_spans_with_their_offsets(tagged: Summary) -> None:
     lect = load(tagged.folder / "finetuned")
     text = "the old  dog flies to New York with 99999 bags"

@@ -62,5 +62,7 @@ class Latents:
         for start in range(0, len(order), _ROWS):
             some = [sequences[place] for place in order[start : start + _ROWS]]
             ids = torch.from_numpy(padded(some, 2 + max(map(len, some)))).to(self._device.place)
-            found.append(code(self._model.encode(ids, ids != PAD), ids != PAD))
+            with self._device.computing():
+                states = self._model.encode(ids, ids != PAD).float()
+            found.append(code(states, ids != PAD))
         return found, np.argsort(order)
