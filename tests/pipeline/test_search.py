@@ -132,25 +132,28 @@ def test_a_search_that_is_stopped_anywhere_ends_as_one_that_is_not(
     assert log.read_text().splitlines() == wanted
 
 
-def test_a_bundle_that_was_altered_before_the_end_is_made_again(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_bundle_that_was_altered_before_the_end_is_made_again(scores: Any, tmp_path: Path) -> None:
+    # The last of all has not the first seed, so what is damaged while it is trained is the best.
     given = (SPACE, "search.trials=2")
-    monkeypatch.setattr(attempts, "made", stand_ins.drawn)
-    whole = searched(tmp_path, *given)
-    last = (tmp_path / "begun").read_text().splitlines()[-1]
 
-    def stopped(one: Attempt, *parts: Any, **named: Any) -> float | None:
+    def score(one: Attempt) -> float:
+        return one.recipe.finetune.rate / one.recipe.seed
+
+    begun = scores(score)
+    whole = searched(tmp_path, *given)
+    last = begun[-1]
+
+    def stopped(one: Attempt) -> float:
         if one.what == last:
             for path in (tmp_path / "struck").rglob("model.json"):
                 path.write_text("{}")
             raise KeyboardInterrupt
-        return stand_ins.drawn(one, *parts, **named)
+        return score(one)
 
-    monkeypatch.setattr(attempts, "made", stopped)
+    scores(stopped)
     with pytest.raises(KeyboardInterrupt):
         searched(tmp_path, *given, name="struck")
-    monkeypatch.setattr(attempts, "made", stand_ins.drawn)
+    scores(score)
     assert bundle.digest(searched(tmp_path, *given, name="struck")) == bundle.digest(whole)
 
 
