@@ -16,8 +16,11 @@ LEARNED = 300_000
 """Characters of the corpus from which the tokenizer is learned."""
 
 
-def inputs(folder: Path, *, texts: int) -> None:
-    """A bundle as it is before training, the same for transformers, and lines of text that both read."""
+def inputs(folder: Path, *, texts: int, steps: int = 0, characters: int = LEARNED) -> None:
+    """A bundle, the same for transformers, and lines of text that both read.
+
+    steps: of `masked`, on so many characters of the corpus; the bundle is as before training without.
+    """
     import itertools
 
     from autolect.core import recipe
@@ -27,7 +30,7 @@ def inputs(folder: Path, *, texts: int) -> None:
     from autolect.text.clean import Cleaner
 
     with CORPUS.open(encoding="utf-8") as stream:
-        lines = stream.read(LEARNED).split("\n")
+        lines = stream.read(characters).split("\n")
         more = list(itertools.islice((line.strip() for line in stream if line.strip()), texts))
     (folder / "corpus.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     cleaner = Cleaner("faithful", language="en")
@@ -40,7 +43,7 @@ def inputs(folder: Path, *, texts: int) -> None:
         "encoder": {"shape": "bert", "width": WIDTH, "layers": LAYERS, "heads": HEADS},
         "decoder": {"kind": "none"},
         "objective": {"kind": "masked"},
-        "train": {"steps": 0, "length": LENGTH},
+        "train": {"steps": steps, "length": LENGTH},
     }
     run = Run(folder=folder / "run", recipe=recipe.from_table(table), progress=Silent())
     walk(run, until="pretrained")

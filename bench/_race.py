@@ -155,7 +155,7 @@ def show(name: str, bench: Bench, found: Mapping[str, Any]) -> None:
         one = found[side.name]
         rates = rate(one["rounds"])
         first = rate([one["first"]])[0]
-        more = "".join(f"{_plain(one['rounds'][-1].get(key, ''))} | " for key in extra)
+        more = "".join(f"{_plain(_typical(one['rounds'], key))} | " for key in extra)
         spread = f"{min(rates):,.1f} to {max(rates):,.1f}"
         print(f"| {side.name} | {statistics.median(rates):,.1f} {unit}/s | {spread} | {first:,.1f} | {more}")
     for side in sides:
@@ -163,7 +163,7 @@ def show(name: str, bench: Bench, found: Mapping[str, Any]) -> None:
     print("\n")
     peers = [side for side in sides if not side.ours]
     if bench.quality:
-        reached = {side.name: found[side.name]["rounds"][-1][bench.quality] for side in sides}
+        reached = {side.name: _typical(found[side.name]["rounds"], bench.quality) for side in sides}
         least = min(reached[sides[0].name], max(reached[side.name] for side in peers)) - POINT
         peers = [side for side in peers if reached[side.name] >= least]
     best = max(peers, key=lambda side: statistics.median(rate(found[side.name]["rounds"])))
@@ -173,6 +173,12 @@ def show(name: str, bench: Bench, found: Mapping[str, Any]) -> None:
         f"{name} ratio={statistics.median(ours) / statistics.median(theirs):.2f}"
         f" ({min(each):.2f} … {max(each):.2f}) against {best.name}"
     )
+
+
+def _typical(rounds: Sequence[Mapping[str, Any]], key: str) -> Any:
+    """The mean of what differs from round to round; else what all of them say."""
+    values = [one.get(key, "") for one in rounds]
+    return values[-1] if len(set(values)) == 1 else statistics.fmean(values)
 
 
 def _plain(value: Any) -> str:

@@ -89,6 +89,22 @@ def test_predict_marks_what_it_says_in_json(made: Path, capsys: pytest.CaptureFi
     assert line.count("](city)") == len(facts["spans"])
 
 
+def test_a_number_format_can_be_asked_for(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wide, narrow = (
+        answers(capsys, "encode", str(made / "pretrained"), "I fly to Rome", "--dtype", dtype)[0]["latent"]
+        for dtype in ("float32", "bfloat16")
+    )
+    assert narrow != wide
+    assert narrow == pytest.approx(wide, abs=0.1)
+    test = str(made.parent / "trips.conll")
+    [plain] = answers(capsys, "evaluate", str(made), "--test", test)
+    [short] = answers(capsys, "evaluate", str(made), "--test", test, "--dtype", "bfloat16")
+    assert short["examples"] == plain["examples"]
+    assert short["score"] == pytest.approx(plain["score"], abs=0.1)
+    assert called("evaluate", str(made.parent / "trips.toml"), "--dtype", "bfloat16") == 2
+    assert "belongs to --test" in capsys.readouterr().err
+
+
 def test_texts_come_from_arguments_a_file_or_standard_input(
     made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

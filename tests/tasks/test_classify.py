@@ -54,7 +54,7 @@ def made(reader: Reader, **settings: Any) -> tuple[Any, Model, ClassifyHead, tor
 
 def test_the_sparse_part_alone_answers_before_any_training(reader: Reader) -> None:
     task, model, head, network = made(reader)
-    task.begin(model, head, task.rows(examples(80), reader, length=64))
+    task.begin(model, head, task.rows(examples(80), reader, length=64), CPU)
     head.balance.copy_(torch.tensor([0.0, 3.0]))
     tested = examples(40, seed=5)
     answers = task.answers(network, model, head, task.rows(tested, reader, length=64), CPU)
@@ -64,7 +64,7 @@ def test_the_sparse_part_alone_answers_before_any_training(reader: Reader) -> No
 def test_training_leaves_the_fitted_table_alone(reader: Reader) -> None:
     task, model, head, _ = made(reader)
     rows = task.rows(examples(20), reader, length=64)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     assert head.wide is not None
     batch = task.collate(rows, np.arange(20), 64, np.random.default_rng(0))
     task.loss(model, head, batch).total.backward()
@@ -76,7 +76,7 @@ def test_what_is_right_on_valid_counts_more_and_noise_makes_less_sure(reader: Re
     balances = []
     for noise in (0.0, 0.4):
         task, model, head, network = made(reader)
-        task.begin(model, head, task.rows(examples(80), reader, length=64))
+        task.begin(model, head, task.rows(examples(80), reader, length=64), CPU)
         before = float(head.balance[1])
         valid = task.rows(examples(60, seed=3, noise=noise), reader, length=64)
         task.settle(network, model, head, valid, CPU)
@@ -92,18 +92,18 @@ def test_with_few_texts_folds_of_them_tell_what_each_part_counts(
     drawn = staticmethod(lambda states, *_: torch.randn(len(states), 48, generator=noise))
     monkeypatch.setattr(TextHead, "pooled", drawn)
     task, model, head, _ = made(reader)
-    task.begin(model, head, task.rows(examples(60), reader, length=64))
+    task.begin(model, head, task.rows(examples(60), reader, length=64), CPU)
     assert float(head.balance[1]) > 2 > 0.9 > float(head.balance[0])
     monkeypatch.setattr("autolect.tasks.classify.FEW", 59)
     task, model, head, _ = made(reader)
-    task.begin(model, head, task.rows(examples(60), reader, length=64))
+    task.begin(model, head, task.rows(examples(60), reader, length=64), CPU)
     assert head.balance.tolist() == pytest.approx(BALANCE)
 
 
 def test_the_network_starts_from_the_means_of_the_labels(reader: Reader) -> None:
     task, model, head, network = made(reader, features="none")
     rows = task.rows(examples(60), reader, length=64)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     tested = examples(40, seed=5)
     answers = task.answers(network, model, head, task.rows(tested, reader, length=64), CPU)
     right = [one.label == other.labels[0] for one, other in zip(answers, tested, strict=True)]
@@ -124,7 +124,7 @@ def test_a_label_that_all_texts_have_has_no_prototype() -> None:
 def test_valid_labels_that_train_lacks_are_left_out_of_the_settling(reader: Reader) -> None:
     task, model, head, network = made(reader)
     valid = [*examples(10, seed=3), TextExample(text="a third thing", labels=("dusk",), where="")]
-    task.begin(model, head, task.rows(examples(40), reader, length=64))
+    task.begin(model, head, task.rows(examples(40), reader, length=64), CPU)
     task.settle(network, model, head, task.rows(valid, reader, length=64), CPU)
     assert torch.isfinite(head.balance).all()
 
@@ -132,7 +132,7 @@ def test_valid_labels_that_train_lacks_are_left_out_of_the_settling(reader: Read
 def test_without_sparse_features_the_network_answers_alone(reader: Reader) -> None:
     task, model, head, network = made(reader, features="none")
     rows = task.rows(examples(10), reader, length=64)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     task.settle(network, model, head, rows, CPU)
     assert head.wide is None
     assert head.balance.shape == (1,)
@@ -148,7 +148,7 @@ def test_balanced_rare_labels_are_found_more_often(reader: Reader, several: bool
     for weights in ("even", "balanced"):
         task, model, head, network = made(reader, weights=weights, several=several, features="none")
         rows = task.rows(learned, reader, length=64)
-        task.begin(model, head, rows)
+        task.begin(model, head, rows, CPU)
         optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
         for _ in range(12):
             batch = task.collate(rows, np.arange(len(learned)), 64, np.random.default_rng(0))

@@ -58,7 +58,7 @@ def made(reader: Reader, known: list[PairExample], **settings: Any) -> tuple[Any
     task = PLUGIN(CONFIG(train="x", **settings), labels=())
     head = task.head(model.architecture)
     rows = task.rows(known, reader, length=16)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     return task, torch.nn.ModuleList([model, head]), head, rows
 
 

@@ -48,7 +48,7 @@ def learned() -> tuple[Any, Any, Model, Any, Any, Reader]:
     head = task.head(model.architecture)
     network = torch.nn.ModuleList([model, head])
     rows = task.rows(pairs(), reader, length=16)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
     for _ in range(80):
         optimizer.zero_grad()

@@ -61,7 +61,7 @@ def made(reader: Reader, labels: tuple[str, ...], **settings: Any) -> tuple[Any,
 def test_what_is_shared_is_learned_before_any_training(reader: Reader, encoder: str, scored: bool) -> None:
     task, model, head, network = made(reader, () if scored else ("False", "True"), encoder=encoder)
     known, asked = pairs(200, seed=1, scored=scored), pairs(60, seed=2, scored=scored)
-    task.begin(model, head, task.rows(known, reader, length=64))
+    task.begin(model, head, task.rows(known, reader, length=64), CPU)
     task.settle(network, model, head, task.rows(pairs(60, seed=3, scored=scored), reader, length=64), CPU)
     answers = task.answers(network, model, head, task.rows(asked, reader, length=64), CPU)
     assert task.score(asked, answers).value > 0.8
@@ -73,7 +73,7 @@ def test_what_is_shared_is_learned_before_any_training(reader: Reader, encoder: 
 def test_the_loss_reaches_the_encoder_and_not_the_trees(reader: Reader, encoder: str) -> None:
     task, model, head, _ = made(reader, (), encoder=encoder)
     rows = task.rows(pairs(20, seed=1, scored=True), reader, length=64)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     task.loss(model, head, task.collate(rows, np.arange(20), 64, np.random.default_rng(0))).total.backward()
     assert model.embedding.weight.grad is not None
     assert all(not name.startswith("trees") for name, _ in head.named_parameters())
@@ -83,7 +83,7 @@ def test_the_loss_reaches_the_encoder_and_not_the_trees(reader: Reader, encoder:
 def test_a_pair_has_the_same_answer_alone_and_among_others(reader: Reader, encoder: str) -> None:
     task, model, head, network = made(reader, (), encoder=encoder)
     many = pairs(30, seed=1, scored=True)
-    task.begin(model, head, task.rows(many, reader, length=64))
+    task.begin(model, head, task.rows(many, reader, length=64), CPU)
     together = task.answers(network, model, head, task.rows(many, reader, length=64), CPU)
     alone = task.answers(network, model, head, task.rows(many[:1], reader, length=64), CPU)
     assert isinstance(alone[0], Rating)
@@ -92,7 +92,7 @@ def test_a_pair_has_the_same_answer_alone_and_among_others(reader: Reader, encod
 
 def test_no_rating_goes_beyond_what_training_has_seen(reader: Reader) -> None:
     task, model, head, network = made(reader, ())
-    task.begin(model, head, task.rows(pairs(100, seed=1, scored=True), reader, length=64))
+    task.begin(model, head, task.rows(pairs(100, seed=1, scored=True), reader, length=64), CPU)
     strange = [
         PairExample(first="cat " * 50, second="zzz", where=""),
         PairExample(first="x", second="x", where=""),

@@ -59,7 +59,7 @@ def made(reader: Reader, **settings: Any) -> tuple[Any, Model, TagHead, torch.nn
 
 def test_the_fitted_field_alone_answers_before_any_training(reader: Reader) -> None:
     task, model, head, network = made(reader)
-    task.begin(model, head, task.rows(examples(60), reader, length=64))
+    task.begin(model, head, task.rows(examples(60), reader, length=64), CPU)
     head.balance.copy_(torch.tensor([0.0, 1.0]))
     tested = examples(30, seed=5)
     answers = task.answers(network, model, head, task.rows(tested, reader, length=64), CPU)
@@ -75,7 +75,7 @@ def test_the_field_in_the_head_is_as_sure_as_crfsuite(reader: Reader) -> None:
     task, model, head, network = made(reader)
     known, tested = examples(40, noise=0.2), examples(20, seed=3)
     rows = task.rows(known, reader, length=64)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     head.balance.copy_(torch.tensor([0.0, 1.0]))
     names = [[[str(one) for one in unit] for unit in piece.features] for piece in rows.pieces]
     asked = task.rows(tested, reader, length=64)
@@ -90,7 +90,7 @@ def test_the_field_in_the_head_is_as_sure_as_crfsuite(reader: Reader) -> None:
 def test_training_leaves_the_fitted_field_alone(reader: Reader) -> None:
     task, model, head, _ = made(reader)
     rows = task.rows(examples(20), reader, length=64)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     assert head.field is not None
     batch = task.collate(rows, np.arange(20), 64, np.random.default_rng(0))
     task.loss(model, head, batch).total.backward()
@@ -103,7 +103,7 @@ def test_what_is_right_on_valid_counts_more_and_noise_makes_less_sure(reader: Re
     balances = []
     for noise in (0.0, 0.5):
         task, model, head, network = made(reader)
-        task.begin(model, head, task.rows(examples(60), reader, length=64))
+        task.begin(model, head, task.rows(examples(60), reader, length=64), CPU)
         valid = task.rows(examples(60, seed=3, noise=noise), reader, length=64)
         task.settle(network, model, head, valid, CPU)
         balances.append(head.balance.tolist())
@@ -113,7 +113,7 @@ def test_what_is_right_on_valid_counts_more_and_noise_makes_less_sure(reader: Re
 def test_where_entities_are_missed_it_leans_away_from_o(reader: Reader) -> None:
     # Half of the train examples lack their entities, so the field says O too often.
     task, model, head, network = made(reader)
-    task.begin(model, head, task.rows(examples(80, noise=0.6), reader, length=64))
+    task.begin(model, head, task.rows(examples(80, noise=0.6), reader, length=64), CPU)
     valid, tested = examples(60, seed=3), examples(60, seed=4)
     task.settle(network, model, head, task.rows(valid, reader, length=64), CPU)
     lean = head.lean.clone()
@@ -130,7 +130,7 @@ def test_tags_that_are_no_entities_do_not_lean(reader: Reader) -> None:
     task: Any = PLUGIN(CONFIG(train="x"), labels=("N", "X"))
     head = task.head(model.architecture)
     rows = task.rows(plain, reader, length=64)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     task.settle(network, model, head, rows, CPU)
     assert float(head.lean) == 0
     assert [one.tags for one in task.answers(network, model, head, rows, CPU)] == [p.tags for p in plain]
@@ -139,7 +139,7 @@ def test_tags_that_are_no_entities_do_not_lean(reader: Reader) -> None:
 def test_without_sparse_features_the_network_answers_alone(reader: Reader) -> None:
     task, model, head, network = made(reader, features="none")
     rows = task.rows(examples(10), reader, length=64)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     task.settle(network, model, head, rows, CPU)
     assert head.field is None
     assert head.balance.shape == (1,)
@@ -170,5 +170,5 @@ def test_one_field_serves_all_trials_of_a_search(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(_field, "_LAST", {})
     for seed in (0, 0, 1):
         task, model, head, _ = made(reader)
-        task.begin(model, head, task.rows(examples(20, seed=seed), reader, length=64))
+        task.begin(model, head, task.rows(examples(20, seed=seed), reader, length=64), CPU)
     assert len(fits) == 2

@@ -55,7 +55,7 @@ def test_it_learns_by_heart_what_a_few_pairs_say(reader: Reader, decoder: str) -
     task, model, head = made(reader, decoder=decoder)
     network = torch.nn.ModuleList([model, head])
     rows = task.rows(pairs(), reader, length=16)
-    task.begin(model, head, rows)
+    task.begin(model, head, rows, CPU)
     optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
     draw = np.random.default_rng(0)
     before = task.judge(network, model, head, rows, pairs(), CPU).value
@@ -71,7 +71,7 @@ def test_it_learns_by_heart_what_a_few_pairs_say(reader: Reader, decoder: str) -
 
 def test_a_pretrained_decoder_is_taken_over(reader: Reader) -> None:
     task, model, head = made(reader, objective="denoise")
-    task.begin(model, head, task.rows(pairs(), reader, length=16))
+    task.begin(model, head, task.rows(pairs(), reader, length=16), CPU)
     assert model.decoder is not None
     mine, theirs = head.decoder.state_dict(), model.decoder.state_dict()
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
@@ -79,7 +79,7 @@ def test_a_pretrained_decoder_is_taken_over(reader: Reader) -> None:
 
 def test_without_one_the_decoder_starts_from_the_encoder(reader: Reader) -> None:
     task, model, head = made(reader)
-    task.begin(model, head, task.rows(pairs(), reader, length=16))
+    task.begin(model, head, task.rows(pairs(), reader, length=16), CPU)
     mine, theirs = head.decoder.state_dict(), model.encoder.state_dict()
     assert any(name in theirs and torch.equal(mine[name], theirs[name]) for name in mine)
 

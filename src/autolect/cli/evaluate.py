@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autolect.cli import options, progress, run, show
+from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 
 
@@ -29,6 +30,7 @@ def evaluate(
         Path | None,
         typer.Option("--test", metavar="FILE", help="Let bundles answer a labelled file, and compare them."),
     ] = None,
+    dtype: options.Dtype = "float32",
 ) -> None:
     """Measure the result once on the test split, bundles on a labelled file, or what a model knows."""
     if suite is not None and test is not None:
@@ -36,8 +38,10 @@ def evaluate(
     if test is not None:
         if out:
             raise UserError("--out belongs to a recipe", where="--test", fix="leave it out")
-        _compare(ctx, [options.bundle_folder(one) for one in what], test, assignments or [])
+        _compare(ctx, [options.bundle_folder(one) for one in what], test, assignments or [], dtype=dtype)
         return
+    if dtype != "float32":
+        raise UserError("--dtype belongs to --test", where="--dtype", fix="leave it out, or add --test FILE")
     if len(what) > 1:
         raise UserError("several are named", where=str(what[1]), fix="add --test FILE to compare bundles")
     if suite is None:
@@ -51,12 +55,19 @@ def evaluate(
     _ask(ctx, options.bundle_folder(what[0]), suite)
 
 
-def _compare(ctx: typer.Context, folders: list[Path], test: Path, assignments: list[str]) -> None:
+def _compare(
+    ctx: typer.Context,
+    folders: list[Path],
+    test: Path,
+    assignments: list[str],
+    *,
+    dtype: DtypeName,
+) -> None:
     voice = options.voice_of(ctx)
     from autolect.jobs import judge
 
     with progress.opened(quiet=voice.quiet) as told:
-        found = judge.judge(folders, test, overrides=assignments, progress=told)
+        found = judge.judge(folders, test, overrides=assignments, dtype=dtype, progress=told)
     if voice.json:
         for one in found:
             show.write(show.plain_json(one.plain()))

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from autolect.cli import show
+from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 
 BATCH = 32
@@ -51,6 +52,13 @@ Texts = Annotated[
 ]
 TextFile = Annotated[
     Path | None, typer.Option("--file", metavar="FILE", help="Read one text a line from here (UTF-8).")
+]
+Dtype = Annotated[
+    DtypeName,
+    typer.Option(
+        "--dtype",
+        help="Multiply matrices in it; auto: bfloat16 where the processor has it, faster and less exact.",
+    ),
 ]
 
 

@@ -28,6 +28,7 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Let others in without a key (not on loopback: refused).")
     ] = False,
+    dtype: options.Dtype = "float32",
 ) -> None:
     """Answer HTTP requests until Ctrl-C or SIGTERM."""
     voice = options.voice_of(ctx)
@@ -45,7 +46,7 @@ def serve(
         problem = complaint(error, where="serve", section=ServeSettings)
         raise UserError(problem.what, where=str(keys or KEYS), fix=problem.fix) from None
     with progress.opened(quiet=voice.quiet) as told:
-        job.serve(folder, host=host, port=port, settings=settings, progress=told)
+        job.serve(folder, dtype=dtype, host=host, port=port, settings=settings, progress=told)
 
 
 def read_keys(file: Path | None, *, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autolect.cli import options, show
+from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,19 +48,27 @@ def fill(
 
 
 def encode(
-    ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
+    ctx: typer.Context,
+    bundle: options.Bundle,
+    text: options.Texts = None,
+    file: options.TextFile = None,
+    dtype: options.Dtype = "float32",
 ) -> None:
     """Turn each text into its latent, K numbers; --json gives all of them."""
     ask = _numbered(lambda lect, texts: lect.encode(texts), name="latent")
-    _answer(ctx, bundle, ask, text=text, file=file, ability="encode")
+    _answer(ctx, bundle, ask, text=text, file=file, ability="encode", dtype=dtype)
 
 
 def embed(
-    ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
+    ctx: typer.Context,
+    bundle: options.Bundle,
+    text: options.Texts = None,
+    file: options.TextFile = None,
+    dtype: options.Dtype = "float32",
 ) -> None:
     """Turn each text into a vector to compare texts by: cosines say how alike they are."""
     ask = _numbered(lambda lect, texts: lect.embed(texts), name="vector")
-    _answer(ctx, bundle, ask, text=text, file=file, ability="embed")
+    _answer(ctx, bundle, ask, text=text, file=file, ability="embed", dtype=dtype)
 
 
 def reconstruct(
@@ -156,14 +165,18 @@ def score(
 
 
 def predict(
-    ctx: typer.Context, bundle: options.Bundle, text: options.Texts = None, file: options.TextFile = None
+    ctx: typer.Context,
+    bundle: options.Bundle,
+    text: options.Texts = None,
+    file: options.TextFile = None,
+    dtype: options.Dtype = "float32",
 ) -> None:
     """Answer the task that the model was fine-tuned for. Where it takes two texts, part them by a tab."""
 
     def ask(lect: Lect, texts: Sequence[str]) -> list[Shown]:
         return [_predicted(one, found) for one, found in zip(texts, lect.predict(texts), strict=True)]
 
-    _answer(ctx, bundle, ask, text=text, file=file, ability="predict")
+    _answer(ctx, bundle, ask, text=text, file=file, ability="predict", dtype=dtype)
 
 
 def marked(text: str, spans: Sequence[Span]) -> str:
@@ -178,14 +191,21 @@ def marked(text: str, spans: Sequence[Span]) -> str:
 
 
 def _answer(
-    ctx: typer.Context, bundle: Path, ask: Ask, *, text: list[str] | None, file: Path | None, ability: str
+    ctx: typer.Context,
+    bundle: Path,
+    ask: Ask,
+    *,
+    text: list[str] | None,
+    file: Path | None,
+    ability: str,
+    dtype: DtypeName = "float32",
 ) -> None:
     voice = options.voice_of(ctx)
     folder = options.bundle_folder(bundle)
     batches = options.batches(text, file)
     from autolect.jobs.use import load
 
-    lect = load(folder)
+    lect = load(folder, dtype=dtype)
     tasks = {lect.info.task.kind} - {"embed"} if lect.info.task else set[str]()
     can = (lect.abilities - tasks) | ({"predict"} if tasks else set())
     if ability not in can:

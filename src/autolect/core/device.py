@@ -12,15 +12,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import nn
 
+from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 from autolect.core.goal import Tensors
-
-DtypeName = Literal["auto", "float32", "bfloat16"]
 
 COMPILED = "COMPILED"
 """A part of a network that has this attribute, and it is true, is compiled where that pays."""

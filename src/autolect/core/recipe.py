@@ -15,6 +15,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from autolect.core import bundle, config, registry
 from autolect.core.config import INHERITED, Section, Table
+from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -121,7 +122,7 @@ class TrainConfig(Section):
     """Largest norm of the whole gradient."""
     evaluations: int = Field(default=10, ge=1)
     """How often the valid split is measured in a run."""
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    dtype: DtypeName = "auto"
     """"auto": bfloat16 where the processor multiplies it faster (AMX, AVX512-BF16, CUDA)."""
     not_finite: Literal["skip", "stop"] = "skip"
     """What becomes of a step whose loss or gradient is not a finite number: it is named and changes nothing,

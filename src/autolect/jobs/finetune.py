@@ -45,11 +45,13 @@ class Data:
 class TaskGoal:
     """A task with its data, as the loop needs it."""
 
-    def __init__(self, task: Any, network: TaskNetwork, data: Data, reader: Reader, length: int) -> None:
+    def __init__(
+        self, task: Any, network: TaskNetwork, data: Data, reader: Reader, length: int, device: Device
+    ) -> None:
         self.task, self.network, self.valid = task, network, data.parts.valid
         self.reader, self.length = reader, length
         self._rows = task.rows(data.parts.train, reader, length=length)
-        task.begin(network.model, network.head, self._rows)
+        task.begin(network.model, network.head, self._rows, device)
         self._valid_rows = task.rows(data.parts.valid, reader, length=length)
         self.lengths: NDArray[np.int64] = self._rows.lengths
         self.num_cut: int = self._rows.num_cut
@@ -175,7 +177,11 @@ def task_goal(recipe: Recipe, parent: Path, data: Data) -> TaskGoal:
     config: Any = recipe.task
     task = registry.load("tasks", config.kind).build(config, labels=data.labels)
     network = TaskNetwork(model, task.head(model.architecture))
-    goal = TaskGoal(task, network, data, reader_of(parent, info), min(info.length, recipe.finetune.length))
+    length = min(info.length, recipe.finetune.length)
+    device = choose(recipe.finetune.dtype)
+    # The network goes to a GPU when the loop starts.
+    begun_on = Device(model.place, torch.float32) if device.apart else device
+    goal = TaskGoal(task, network, data, reader_of(parent, info), length, begun_on)
     if recipe.finetune.learn == "adapters":
         adapters.add(model, rank=recipe.finetune.rank)
     elif recipe.finetune.learn == "head":

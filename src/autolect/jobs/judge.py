@@ -9,6 +9,7 @@ from typing import Any
 
 from autolect.core import bundle, recipe, registry
 from autolect.core.device import choose, set_threads
+from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 from autolect.core.metrics import Difference, Tally, difference
 from autolect.core.progress import Progress
@@ -44,10 +45,16 @@ class Judged:
 
 
 def judge(
-    folders: Sequence[Path], path: Path, *, overrides: Sequence[str], progress: Progress
+    folders: Sequence[Path],
+    path: Path,
+    *,
+    overrides: Sequence[str],
+    dtype: DtypeName = "float32",
+    progress: Progress,
 ) -> list[Judged]:
-    """Let every bundle answer the examples of a file; overrides: ``task.KEY=VALUE``, how it is read.
+    """Let every bundle answer the examples of a file.
 
+    overrides: ``task.KEY=VALUE``, how it is read. dtype: in what the networks multiply matrices.
     UserError where a bundle has no task, or another one than the first.
     """
     set_threads()
@@ -70,7 +77,7 @@ def judge(
             known["answer"] = "label" if info.task.labels else "score"
         settings = recipe.task_from(known, overrides=overrides)
         read = registry.load("tasks", info.task.kind).build.read(path, settings)
-        device = choose("float32")
+        device = choose(dtype)
         network.to(device.place)
         progress.say(f"{info.name}: {len(read.examples):,} examples")
         rows = task.rows(read.examples, reader_of(folder, info), length=info.length)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autolect.core.dtype import DtypeName
 from autolect.core.progress import Progress
 from autolect.jobs.use import load
 from autolect.serve import app
 from autolect.serve.limits import ServeSettings
 
 
-def serve(folder: Path, *, host: str, port: int, settings: ServeSettings, progress: Progress) -> None:
+def serve(
+    folder: Path, *, dtype: DtypeName, host: str, port: int, settings: ServeSettings, progress: Progress
+) -> None:
     """Answer until SIGTERM or SIGINT."""
-    app.serve(load(folder), host=host, port=port, settings=settings, progress=progress)
+    app.serve(load(folder, dtype=dtype), host=host, port=port, settings=settings, progress=progress)

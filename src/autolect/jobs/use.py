@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from autolect.core import bundle
 from autolect.core.bundle import BundleInfo
-from autolect.core.device import DtypeName, choose, set_threads
+from autolect.core.device import choose, set_threads
+from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 from autolect.core.results import Gap, Neighbour, Prediction
 from autolect.jobs import contexts

@@ -47,12 +47,12 @@ def add_dropped(x: Tensor, added: Tensor, share: float, training: bool) -> Tenso
 
 
 def project(x: Tensor, *parts: nn.Linear) -> tuple[Tensor, ...]:
-    """Linear parts of the same x (...,D): one product in training, where bfloat16 is fast.
+    """Linear parts of the same x (...,D): one product in bfloat16, where that is fast.
 
     There it takes their weights and does not call the modules, so that hooks on them do not run.
     """
-    training = by_hand(x) and torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")
-    if not training or not (fast_bfloat16(x.device) and torch.backends.mkldnn.is_available()):  # type: ignore[no-untyped-call]
+    narrow = by_hand(x) and torch.is_autocast_enabled("cpu")
+    if not narrow or not (fast_bfloat16(x.device) and torch.backends.mkldnn.is_available()):  # type: ignore[no-untyped-call]
         return tuple(part(x) for part in parts)
     weights = [part.weight for part in parts]
     biases = [part.bias for part in parts if part.bias is not None]

@@ -123,9 +123,9 @@ class Writing:
         """What is put on the encoder."""
         return Head(architecture, self.config)
 
-    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:
+    def begin(self, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
         """Start the decoder from the pretrained one, or the encoder's layers (Rothe 2020), where they fit."""
-        del rows
+        del rows, device
         assert isinstance(head, Head)
         mine = head.decoder.state_dict()
         written = model.decoder if model.architecture.states and model.decoder is not None else model.encoder

@@ -171,7 +171,7 @@ class Classify:
         """What is put on the encoder."""
         return ClassifyHead(architecture.width, num_labels=len(self.labels), config=self.config)
 
-    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:
+    def begin(self, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
         """Start the network's part of a new head from the train rows, and fit the sparse part to them.
 
         Training then leaves the sparse part alone. Where there are few rows, folds of them tell how much
@@ -180,7 +180,7 @@ class Classify:
         assert isinstance(head, ClassifyHead)
         head.weights.copy_(torch.from_numpy(self.choice.weights(rows.targets)))
         seen = np.unique(np.linspace(0, len(rows.ids) - 1, min(MOST_SEEN, len(rows.ids))).astype(int))
-        pooled, targets = self._pooled(model, head, rows, seen), torch.from_numpy(rows.targets)
+        pooled, targets = self._pooled(model, head, rows, seen, device), torch.from_numpy(rows.targets)
         with torch.no_grad():
             head.text.start(*prototypes(pooled, targets[seen]))
         wide = head.wide
@@ -236,7 +236,9 @@ class Classify:
         best = minimize(cost, np.zeros_like(before)).x
         return torch.from_numpy(before * np.exp(best))
 
-    def _pooled(self, model: Model, head: ClassifyHead, rows: Rows, seen: NDArray[np.int64]) -> Tensor:
+    def _pooled(
+        self, model: Model, head: ClassifyHead, rows: Rows, seen: NDArray[np.int64], device: Device
+    ) -> Tensor:
         """What the network's part of the head decides by (N,3D), of some rows."""
 
         def answer(batch: Tensors) -> list[Tensor]:
@@ -248,7 +250,7 @@ class Classify:
             collate=lambda chosen, length: self.collate(rows, seen[chosen], length, None),
             answer=answer,
             network=model,
-            device=Device(model.place, torch.float32),
+            device=device,
         )
         return torch.stack(found).float().cpu()
 

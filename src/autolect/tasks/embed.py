@@ -201,7 +201,7 @@ class Embed:
         """What is put on the encoder."""
         return Head(architecture, self.config)
 
-    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:
+    def begin(self, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:  # noqa: ARG002
         """Learn how texts are compared from the token vectors and the train texts; training starts there."""
         assert isinstance(head, Head)
         table = model.rows().detach().float().cpu().numpy()

@@ -185,7 +185,7 @@ class Pair:
         """What is put on the encoder."""
         return Head(architecture, num_outputs=len(self.labels) or 1, config=self.config)
 
-    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:
+    def begin(self, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:  # noqa: ARG002
         """Fit the trees of a new head to the train rows; training then leaves them alone."""
         assert isinstance(head, Head)
         if not self.labels:

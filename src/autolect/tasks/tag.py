@@ -122,7 +122,7 @@ class Tag:
             sparse=self.config.features == "hashed",
         )
 
-    def begin(self, model: Model, head: nn.Module, rows: Rows) -> None:  # noqa: ARG002
+    def begin(self, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:  # noqa: ARG002
         """Fit the sparse part of a new head to the train rows; training then leaves it alone."""
         assert isinstance(head, TagHead)
         if head.field is None:
