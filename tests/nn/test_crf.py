@@ -60,3 +60,17 @@ def test_costs_are_what_the_likelihood_says_and_padding_adds_nothing() -> None:
     whole = crf.costs(scores, MOVES, keep, tags)
     torch.testing.assert_close(whole, crf.costs(scores[:, :2], MOVES, keep[:, :2], tags[:, :2]))
     assert float(whole) > 0
+
+
+def test_scores_far_apart_lose_nothing() -> None:
+    # O is all but certain, then I-x, which may not follow it: what is left are the ways around.
+    crf = Crf(*iob2_rules(LABELS))
+    scores = torch.tensor([[[400.0, 0.0, 0.0], [0.0, 0.0, 500.0], [0.0, 0.0, 0.0]]], requires_grad=True)
+    keep = torch.ones(1, 3, dtype=torch.bool)
+    found = crf.log_partition(scores, torch.zeros(3, 3), keep)
+    # B-x then I-x, and on with any tag.
+    torch.testing.assert_close(found, torch.tensor([500.0 + float(torch.tensor(3.0).log())]))
+    found.sum().backward()
+    assert scores.grad is not None
+    torch.testing.assert_close(scores.grad[0, 0], torch.tensor([0.0, 1.0, 0.0]))
+    torch.testing.assert_close(crf.chances(scores, torch.zeros(3, 3), keep).sum(dim=2), torch.ones(1, 3))

@@ -30,11 +30,7 @@ class Crf(nn.Module):
 
     def log_partition(self, scores: Tensor, moves: Tensor, keep: Tensor) -> Tensor:
         """(B,): log of the sum over all tag paths."""
-        moves, alpha = self._ruled(moves), self._first(scores)
-        for place in range(1, scores.shape[1]):
-            longer = torch.logsumexp(alpha[:, :, None] + moves, dim=1) + scores[:, place]
-            alpha = torch.where(keep[:, place, None], longer, alpha)
-        return torch.logsumexp(alpha, dim=1)
+        return torch.logsumexp(self._before(scores, moves, keep)[-1], dim=1).to(scores.dtype)
 
     def path_score(self, scores: Tensor, moves: Tensor, keep: Tensor, tags: Tensor) -> Tensor:
         """(B,): the unnormalised log score of one path."""
@@ -61,20 +57,29 @@ class Crf(nn.Module):
 
     def chances(self, scores: Tensor, moves: Tensor, keep: Tensor) -> Tensor:
         """(B,U,L): how likely each tag is at each place, over all paths (forward and backward)."""
-        moves, alpha = self._ruled(moves), self._first(scores)
-        forward = [alpha]
-        for place in range(1, scores.shape[1]):
-            longer = torch.logsumexp(alpha[:, :, None] + moves, dim=1) + scores[:, place]
-            alpha = torch.where(keep[:, place, None], longer, alpha)
-            forward.append(alpha)
-        beta = torch.zeros_like(alpha)
+        forward, odds = self._before(scores, moves, keep), self._odds(moves).t()
+        beta = torch.zeros_like(forward[0])
         backward = [beta]
         for place in range(scores.shape[1] - 1, 0, -1):
-            longer = torch.logsumexp(moves + (beta + scores[:, place])[:, None, :], dim=2)
+            longer = _summed(beta + scores[:, place], odds)
             beta = torch.where(keep[:, place, None], longer, beta)
             backward.append(beta)
         both = torch.stack(forward, dim=1) + torch.stack(backward[::-1], dim=1)
-        return both.softmax(dim=-1) * keep[..., None]
+        return both.softmax(dim=-1).to(scores.dtype) * keep[..., None]
+
+    def _before(self, scores: Tensor, moves: Tensor, keep: Tensor) -> list[Tensor]:
+        """Of each place (B,L): log of the sum over the paths that end there with each tag."""
+        odds, alpha = self._odds(moves), self._first(scores).double()
+        found = [alpha]
+        for place in range(1, scores.shape[1]):
+            longer = _summed(alpha, odds) + scores[:, place]
+            alpha = torch.where(keep[:, place, None], longer, alpha)
+            found.append(alpha)
+        return found
+
+    def _odds(self, moves: Tensor) -> Tensor:
+        """(L,L): the exponentials of the moves."""
+        return self._ruled(moves).double().exp()
 
     def _ruled(self, moves: Tensor) -> Tensor:
         return moves.masked_fill(~self.allowed, _NEVER)
@@ -83,7 +88,17 @@ class Crf(nn.Module):
         return scores[:, 0].masked_fill(~self.begins, _NEVER)
 
 
-_NEVER = -1e4
+_NEVER, _LEAST = -1e4, 1e-300
+
+
+def _summed(alpha: Tensor, odds: Tensor) -> Tensor:
+    """Log of exp(alpha (B,L)) @ odds (L,L).
+
+    As a product it takes a small part of the time of a sum over (B,L,L) of logarithms; in float64 nothing
+    that counts is lost.
+    """
+    most = alpha.detach().max(dim=1, keepdim=True).values
+    return ((alpha - most).exp() @ odds).clamp_min(_LEAST).log() + most
 
 
 def iob2_rules(labels: tuple[str, ...]) -> tuple[Tensor, Tensor]:

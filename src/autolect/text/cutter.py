@@ -15,6 +15,21 @@ MOST_CHARACTERS = 4_000_000
 """Of the words that are kept; beyond that they are forgotten, and learned anew."""
 TOGETHER = 500
 """New words that are cut as one text."""
+Key = str | tuple[str]
+"""A word with the blank before it, or in a tuple one that has none."""
+
+
+class _Numbers(dict[Key, int]):
+    """Numbers words in the order in which they are asked for; new: those that are not cut yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.new: list[Key] = []
+
+    def __missing__(self, key: Key) -> int:
+        number = self[key] = len(self)
+        self.new.append(key)
+        return number
 
 
 class Cutter:
@@ -38,7 +53,7 @@ class Cutter:
         return self._cut(texts)
 
     def _forget(self) -> None:
-        self._numbers: dict[str | tuple[str], int] = {}
+        self._numbers = _Numbers()
         self._characters = 0
         # Of each word: its length, its number of tokens, and where these begin in the two arrays below.
         self._lengths = self._counts = self._begins = np.zeros(0, np.int64)
@@ -46,16 +61,15 @@ class Cutter:
         self._offsets: NDArray[np.int32] = np.zeros((0, 2), np.int32)
 
     def _cut(self, texts: Sequence[str]) -> list[Encoding]:
-        keys: list[str | tuple[str]] = []
+        keys: list[Key] = []
         sizes = []
         for text in texts:
             first, *others = text.split(" ")
-            # A tuple is a word without a blank before it.
             keys.append((first,))
             keys += others
             sizes.append(1 + len(others))
-        self._learn(keys)
         words = np.fromiter(map(self._numbers.__getitem__, keys), np.int64, len(keys))
+        self._learn()
         counts, lengths = self._counts[words], self._lengths[words]
         ends = counts.cumsum()
         taken = np.repeat(self._begins[words] - ends + counts, counts) + np.arange(ends[-1])
@@ -67,9 +81,9 @@ class Cutter:
         borders = ends[last - 1][:-1]
         return list(map(Encoding, np.split(ids, borders), np.split(offsets, borders)))
 
-    def _learn(self, keys: Sequence[str | tuple[str]]) -> None:
+    def _learn(self) -> None:
         """Cut the words that are new, many of them in one text."""
-        new = [key for key in dict.fromkeys(keys) if key not in self._numbers]
+        new = self._numbers.new
         if not new:
             return
         alone = [key for key in new if isinstance(key, tuple)]
@@ -87,12 +101,15 @@ class Cutter:
         ends = lengths.cumsum()
         of_word = np.searchsorted(ends, offsets[:, 1])
         offsets -= (ends - lengths)[of_word].astype(np.int32)[:, None]
-        numbers = range(len(self._numbers), len(self._numbers) + len(new))
-        self._numbers.update(zip([*alone, *spaced], numbers, strict=True))
         count = np.bincount(of_word, minlength=len(new))
-        self._begins = np.concatenate([self._begins, len(self._ids) + count.cumsum() - count])
-        self._lengths = np.concatenate([self._lengths, lengths])
-        self._counts = np.concatenate([self._counts, count])
+        begins = len(self._ids) + count.cumsum() - count
+        # They were cut in another order than that of their numbers.
+        with_blank = np.array([isinstance(key, str) for key in new])
+        places = np.where(with_blank, len(alone) + with_blank.cumsum(), (~with_blank).cumsum()) - 1
+        self._begins = np.concatenate([self._begins, begins[places]])
+        self._lengths = np.concatenate([self._lengths, lengths[places]])
+        self._counts = np.concatenate([self._counts, count[places]])
         self._ids = np.concatenate([self._ids, *(one.ids for one in found)])
         self._offsets = np.concatenate([self._offsets, offsets])
         self._characters += int(ends[-1])
+        self._numbers.new = []
