@@ -19,7 +19,9 @@ import numpy as np
 from _bert import BUNDLE, HEADS, LAYERS, LENGTH, PEER, WIDTH, inputs, texts
 from _race import Bench, Round, Side, bfloat16, main
 
-TEXTS, ROWS, STEPS, RATE = 256, 32, 4, 1e-4
+TEXTS, ROWS, RATE = 256, 32, 1e-4
+STEPS = TEXTS // ROWS
+"""Of a round: each sees texts of all lengths."""
 DELETED = 0.6
 
 
@@ -28,7 +30,7 @@ def ours(folder: Path) -> Round:
     import torch
 
     from autolect.core import recipe, registry
-    from autolect.core.device import choose
+    from autolect.core.device import choose, hold_memory
     from autolect.core.recipe import TrainConfig
     from autolect.nn.model import Model, architecture_for
     from autolect.text.noise import rows_of
@@ -42,6 +44,7 @@ def ours(folder: Path) -> Round:
         "objective": {"kind": "autoencode"},
     }
     settings = recipe.from_table(table)
+    hold_memory()
     tokenizer = Tokenizer.load(folder / BUNDLE)
     network = Model(architecture_for(settings, vocab_size=len(tokenizer))).train()
     objective = registry.load("objectives", "autoencode").build(settings.objective, vocab_size=len(tokenizer))

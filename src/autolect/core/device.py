@@ -22,8 +22,8 @@ from autolect.core.goal import Tensors
 
 COMPILED = "COMPILED"
 """A part of a network that has this attribute, and it is true, is compiled where that pays."""
-_NARROW, _GPU = {"amx_bf16": 6.0, "avx512_bf16": 4.0}, 1000.0
-"""What a processor's instructions for bfloat16, and a GPU, count for: with AMX as measured, else guesses."""
+_NARROW, _GPU = {"amx_bf16": 6.0, "avx512_bf16": 3.6}, 1000.0
+"""What a processor's instructions for bfloat16 count for, as measured, and a GPU, a guess."""
 _MAPPED, _HELD = (-3, (1 << 30, 1 << 25)), {-1: 1 << 30, -2: 1 << 26}
 """Of malloc.h, in bytes: from what size on a block is mapped alone (M_MMAP_THRESHOLD; what glibc takes),
 how much may lie free at the end of the heap (M_TRIM_THRESHOLD), and by how much it grows (M_TOP_PAD)."""

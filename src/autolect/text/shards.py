@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,13 +89,14 @@ class TokenStore:
 
     def sample(self, tokens: int) -> TokenStore:
         """About so many tokens of it, in whole sequences spread evenly; all where there are fewer."""
-        every = max(1, -(-int(self.lengths.sum()) // tokens))
+        share = min(1.0, tokens / max(1, int(self.lengths.sum())))
+        chosen = np.linspace(0, max(0, len(self) - 1), math.ceil(share * len(self))).astype(np.int64)
         return replace(
             self,
-            starts=self.starts[::every],
-            lengths=self.lengths[::every],
-            documents=self.documents[::every],
-            styles=self.styles[::every],
+            starts=self.starts[chosen],
+            lengths=self.lengths[chosen],
+            documents=self.documents[chosen],
+            styles=self.styles[chosen],
         )
 
     def _place(self, index: int) -> slice:
