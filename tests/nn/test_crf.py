@@ -70,7 +70,7 @@ def test_scores_far_apart_lose_nothing() -> None:
     found = crf.log_partition(scores, torch.zeros(3, 3), keep)
     # B-x then I-x, and on with any tag.
     torch.testing.assert_close(found, torch.tensor([500.0 + float(torch.tensor(3.0).log())]))
-    found.sum().backward()
+    found.sum().backward()  # type: ignore[no-untyped-call]
     assert scores.grad is not None
     torch.testing.assert_close(scores.grad[0, 0], torch.tensor([0.0, 1.0, 0.0]))
     torch.testing.assert_close(crf.chances(scores, torch.zeros(3, 3), keep).sum(dim=2), torch.ones(1, 3))
