@@ -9,6 +9,7 @@ the machine hits all.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import platform
@@ -27,6 +28,8 @@ PEERS = Path(os.environ.get("PEERS", ROOT / "build" / "peers" / "bin" / "python"
 """The interpreter that `make bench-setup` makes, or the one that is named."""
 ROUNDS = 5
 POINT = 0.01
+NEAR = 0.5
+"""A peer that does less than this share of what the best one does a second is left out after one round."""
 
 Round = Callable[[], dict[str, Any]]
 """Does the work once, and says how much it was ("work") and what else is worth showing."""
@@ -79,7 +82,7 @@ def main(benches: Mapping[str, Bench]) -> int:
     for name in given.names or benches:
         with tempfile.TemporaryDirectory(prefix="autolect-bench-") as place:
             benches[name].inputs(Path(place))
-            found = race(name, benches[name].sides, Path(place), rounds=given.rounds)
+            found = race(name, benches[name], Path(place), rounds=given.rounds)
         show(name, benches[name], found)
     return 0
 
@@ -99,12 +102,15 @@ def serve(side: Side, folder: Path) -> None:
         print(json.dumps(found), file=answers, flush=True)
 
 
-def race(name: str, sides: Sequence[Side], folder: Path, *, rounds: int) -> dict[str, dict[str, Any]]:
-    """Side -> its rounds, the first, which warms up, apart."""
+def race(name: str, bench: Bench, folder: Path, *, rounds: int) -> dict[str, dict[str, Any]]:
+    """Side -> its rounds, the first, which warms up, apart.
+
+    After a second one go on: our sides, and the peers that can still be the best.
+    """
     script = Path(sys.argv[0]).resolve()
     running = {}
     found: dict[str, dict[str, Any]] = {}
-    for side in sides:
+    for side in bench.sides:
         python = sys.executable if side.ours else str(PEERS)
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
         running[side.name] = subprocess.Popen(
@@ -115,8 +121,9 @@ def race(name: str, sides: Sequence[Side], folder: Path, *, rounds: int) -> dict
             env=environment,
         )
         found[side.name] = {**_answer(running[side.name], side), "rounds": []}
+    going = list(bench.sides)
     for number in range(rounds + 1):
-        for side in sides:
+        for side in going:
             program = running[side.name]
             assert program.stdin is not None
             print("go", file=program.stdin, flush=True)
@@ -125,6 +132,10 @@ def race(name: str, sides: Sequence[Side], folder: Path, *, rounds: int) -> dict
                 found[side.name]["rounds"].append(answer)
             else:
                 found[side.name]["first"] = answer
+        if number == 1:
+            best = max(_typical_rate(found, side) for side in _peers(bench, found))
+            near = [side for side in _peers(bench, found) if _typical_rate(found, side) >= NEAR * best]
+            going = [side for side in going if side.ours or side in near]
     for program in running.values():
         program.communicate()
     return found
@@ -161,18 +172,30 @@ def show(name: str, bench: Bench, found: Mapping[str, Any]) -> None:
     for side in sides:
         print(f"\n{side.name}: {found[side.name]['versions']}", end="")
     print("\n")
-    peers = [side for side in sides if not side.ours]
-    if bench.quality:
-        reached = {side.name: _typical(found[side.name]["rounds"], bench.quality) for side in sides}
-        least = min(reached[sides[0].name], max(reached[side.name] for side in peers)) - POINT
-        peers = [side for side in peers if reached[side.name] >= least]
-    best = max(peers, key=lambda side: statistics.median(rate(found[side.name]["rounds"])))
+    rounds = len(found[sides[0].name]["rounds"])
+    whole = [side for side in sides if not side.ours and len(found[side.name]["rounds"]) == rounds]
+    peers = [side for side in _peers(bench, found) if side in whole] or whole
+    best = max(peers, key=functools.partial(_typical_rate, found))
     ours, theirs = (rate(found[one.name]["rounds"]) for one in (sides[0], best))
     each = [one / other for one, other in zip(ours, theirs, strict=True)]
     print(
         f"{name} ratio={statistics.median(ours) / statistics.median(theirs):.2f}"
         f" ({min(each):.2f} … {max(each):.2f}) against {best.name}"
     )
+
+
+def _peers(bench: Bench, found: Mapping[str, Any]) -> list[Side]:
+    """Those that we are measured against: all, or where there is a quality those that are as good at it."""
+    peers = [side for side in bench.sides if not side.ours]
+    if not bench.quality:
+        return peers
+    reached = {side.name: _typical(found[side.name]["rounds"], bench.quality) for side in bench.sides}
+    least = min(reached[bench.sides[0].name], max(reached[side.name] for side in peers)) - POINT
+    return [side for side in peers if reached[side.name] >= least]
+
+
+def _typical_rate(found: Mapping[str, Any], side: Side) -> float:
+    return statistics.median(rate(found[side.name]["rounds"]))
 
 
 def _typical(rounds: Sequence[Mapping[str, Any]], key: str) -> Any:
