@@ -232,7 +232,7 @@ def chain(scenario: Scenario, folder: Path, draw: random.Random, *, seconds: flo
 
 def _saving(folder: Path) -> bool:
     """Whether something is half written."""
-    places = (folder, folder / "work" / "pretrained", folder / "work" / "finetuned" / "only")
+    places = (folder, folder / "work" / "pretrained", folder / "work" / "finetuned" / "fine-tuning")
     with contextlib.suppress(FileNotFoundError):
         return any(".tmp" in path.name for place in places if place.is_dir() for path in place.iterdir())
     return False

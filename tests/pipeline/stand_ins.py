@@ -12,9 +12,10 @@ from typing import Any
 from autolect.core import bundle, files, recipe
 from autolect.core.errors import UserError
 from autolect.core.progress import Progress, Silent
-from autolect.jobs import attempts, search
+from autolect.jobs import attempts
 from autolect.jobs.attempts import Attempt
 from autolect.jobs.finetune import Data
+from autolect.jobs.finetuned import finetune
 from autolect.jobs.stages import Run
 from autolect.text.labelled_split import Parts
 
@@ -93,7 +94,7 @@ def searched(folder: Path, *overrides: str, name: str = "run", progress: Progres
     """A search; gives the folder of its result."""
     settings = recipe.read(None, overrides=[*SETTINGS, *overrides], environment={})
     run = Run(folder=folder / name, recipe=settings, progress=progress or Silent())
-    return search.finetune(run, parent_in(folder / "parent"), DATA)
+    return finetune(run, parent_in(folder / "parent"), DATA)
 
 
 if __name__ == "__main__":

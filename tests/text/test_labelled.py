@@ -414,3 +414,39 @@ def test_no_entity_is_lost_or_moved_by_any_scheme(
         written += ["O"] * gap + (iob1 if scheme == "IOB1" else ended)
     normal = tags.normalise([sentence(" ".join(written))])
     assert entities(normal.tags[0]) == entities(iob2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "separator"),
+    [
+        ("a.tsv", "label\ttext\tfrom\nx\tone\tmail\ny\ttwo\t\n", None),
+        (
+            "a.jsonl",
+            '{"text": "one", "label": "x", "from": "mail"}\n{"text": "two", "label": "y", "from": ""}\n',
+            None,
+        ),
+        (
+            "b.jsonl",
+            '{"text": "one", "label": ["x"], "from": "mail"}\n{"text": "two", "label": [], "from": null}\n',
+            ",",
+        ),
+    ],
+)
+def test_a_column_says_of_what_kind_a_text_is(
+    tmp_path: Path, name: str, content: str, separator: str | None
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    columns = {"text_column": "text", "label_column": "label", "slice_column": "from"}
+    read = labelled.read_texts(tmp_path / name, separator=separator, **columns)
+    assert [one.slice for one in read.examples] == ["mail", ""]
+    with pytest.raises(UserError, match="genre"):
+        labelled.read_texts(tmp_path / name, separator=separator, **{**columns, "slice_column": "genre"})
+
+
+def test_what_a_labelling_tool_wrote_has_no_columns_to_tell_kinds_by(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"id": 1, "text": "one", "label": ["x"]}\n{"id": 2, "text": "two", "label": ["y"]}\n', "utf-8"
+    )
+    with pytest.raises(UserError, match="has no columns"):
+        labelled.read_texts(path, slice_column="from")

@@ -121,3 +121,19 @@ def test_numbers_are_no_texts(tmp_path: Path) -> None:
 def test_scores_may_be_numbers_in_json(tmp_path: Path) -> None:
     path = file(tmp_path, "a.jsonl", '{"sentence1": "a b", "sentence2": "c d", "score": 4.5}\n')
     assert read_pairs(path).examples[0].labels == ("4.5",)
+
+
+@pytest.mark.parametrize("column", ["from", "4"])
+def test_a_column_of_kinds_is_no_text_of_the_pair(tmp_path: Path, column: str) -> None:
+    content = "one\tother\tscore\tfrom\na plane flies\ta jet flies\t4.5\tnews\na dog\ta cat\t1.0\tforums\n"
+    read = read_pairs(file(tmp_path, "a.tsv", content), slices=column)
+    assert [(one.first, one.second, one.slice) for one in read.examples] == [
+        ("a plane flies", "a jet flies", "news"),
+        ("a dog", "a cat", "forums"),
+    ]
+
+
+def test_a_column_of_kinds_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    content = "one\tother\tscore\na plane flies\ta jet flies\t4.5\na dog\ta cat\t1.0\n"
+    with pytest.raises(UserError, match=r"no column 'from'.*task\.slice_column"):
+        read_pairs(file(tmp_path, "a.tsv", content), slices="from")

@@ -341,7 +341,7 @@ def _plugged(section: str, value: Any, default: str) -> Section | None:
         raise config.complaint(error, where=section, section=plugin.config) from None
 
 
-_PATHS = {"corpus": ("files",), "compare": ("suite",), "task": ("train", "valid", "test")}
+_PATHS = {"corpus": ("files",), "compare": ("suite",), "task": ("train", "valid", "test", "unlabelled")}
 
 
 def _anchored(table: Table, folder: Path) -> Table:

@@ -18,7 +18,10 @@ from autolect.jobs.stages import Run, section
 
 FILE = "evaluation.json"
 MOST_MISTAKES = 20
-MOST_LABELS = 20
+MOST_SLICES = 20
+"""Of labels, and of the values of a column."""
+FEWEST = 5
+"""Examples of a value of a column; with fewer a score says nothing."""
 THIRDS = ("shortest", "middle", "longest")
 
 
@@ -26,6 +29,7 @@ def evaluate(run: Run, model: Path, data: Data, *, beside: bool = True) -> Path:
     """Make the evaluation folder of a run; beside: fit the simple baselines too."""
     needs = {**section(run.recipe, "seed"), "model": bundle.digest(model), "data": data.hashes}
     needs |= {} if beside else {"beside": False}
+    needs |= {"slice_column": getattr(run.recipe.task, "slice_column", None)}
 
     def make(folder: Path, facts: dict[str, Any]) -> None:
         found = _Evaluation(run, model, data).measure(beside=beside)
@@ -93,7 +97,9 @@ class _Evaluation:
         return {"title": baseline.title, **kept, "seconds": round(time.monotonic() - started, 2)}
 
     def _slices(self, predicted: list[Any]) -> list[dict[str, Any]]:
-        """The score by thirds of the lengths, and by label where each text has one: the lowest of them."""
+        """The score by thirds of the lengths; by the column that was named for it, and by label where each
+        text has one: the lowest of them.
+        """
         lengths = np.array([len(example.text) for example in self.examples])
         thirds = np.array_split(np.argsort(lengths, kind="stable"), 3)
         found = []
@@ -101,10 +107,13 @@ class _Evaluation:
             if len(part):
                 sizes = f"{lengths[part].min():,} to {lengths[part].max():,} characters"
                 found.append(self._slice(f"{name} third, {sizes}", part, predicted))
-        labels = np.array(self._single_labels())
-        each = [(f"label {name}", np.flatnonzero(labels == name)) for name in np.unique(labels)]
-        of_labels = [self._slice(name, part, predicted) for name, part in each]
-        return found + sorted(of_labels, key=lambda one: float(one["score"]))[:MOST_LABELS]
+        column = getattr(self.run.recipe.task, "slice_column", None)
+        kinds = [example.slice or "(empty)" for example in self.examples] if column else []
+        for title, values, least in ((column, kinds, FEWEST), ("label", self._single_labels(), 1)):
+            named, counts = np.unique(values, return_counts=True)
+            each = [self._slice_of(title, name, values, predicted) for name in named[counts >= least]]
+            found += sorted(each, key=lambda one: float(one["score"]))[:MOST_SLICES]
+        return found
 
     def _single_labels(self) -> list[str]:
         """The label of each example, if all have the one that is to be found."""
@@ -112,6 +121,9 @@ class _Evaluation:
         if any(not example.labels or gold != example.labels[0] for example, gold in pairs):
             return []
         return [example.labels[0] for example in self.examples]
+
+    def _slice_of(self, title: str, name: str, values: list[str], predicted: list[Any]) -> dict[str, Any]:
+        return self._slice(f"{title} {name}", np.flatnonzero(np.array(values) == name), predicted)
 
     def _slice(self, name: str, part: NDArray[np.int64], predicted: list[Any]) -> dict[str, Any]:
         tally = self.task.tally([self.gold[at] for at in part], [predicted[at] for at in part])

@@ -22,8 +22,10 @@ from autolect.core.version import __version__
 from autolect.jobs.loading import TaskNetwork, copy_vectors, load_model, reader_of
 from autolect.jobs.pretrain import write_info
 from autolect.nn import adapters, weights
+from autolect.text import readers
 from autolect.text.formats import brat
-from autolect.text.labelled_split import Overlap, Parts, conflicts, drawn, overlap
+from autolect.text.labelled_split import Overlap, Parts, conflicts, drawn, normalise, overlap
+from autolect.text.readers import Document
 from autolect.text.reading import Reader
 from autolect.train.loop import Outcome, fit
 
@@ -40,6 +42,8 @@ class Data:
     overlaps: tuple[Overlap, ...]
     num_conflicts: int
     hashes: dict[str, str]
+    unlabelled: tuple[Document, ...] = ()
+    """Texts without labels to learn from; none that stands in a split."""
 
 
 class TaskGoal:
@@ -106,13 +110,39 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
         progress.say(f"{len(clashes)} text(s) of train carry different labels, first {clashes[0].where}")
     labels = plugin.find_labels(parts.train)
     _warn_unseen(labels, parts, progress)
+    unlabelled = texts_without_labels(config, parts)
+    hashes = {name: _fingerprint(Path(path)) for name, path in paths.items() if path}
+    if unlabelled:
+        hashes["unlabelled"] = files.fingerprint([[one.where, one.text] for one in unlabelled])
     return Data(
         parts=parts,
         labels=labels,
         overlaps=overlaps,
         num_conflicts=len(clashes),
-        hashes={name: _fingerprint(Path(path)) for name, path in paths.items() if path},
+        hashes=hashes,
+        unlabelled=unlabelled,
     )
+
+
+def texts_without_labels(config: Any, parts: Parts[Any]) -> tuple[Document, ...]:
+    """The texts of `task.unlabelled`, each once, but for those of the splits.
+
+    UserError where no text is left, or with the place of what cannot be read.
+    """
+    patterns = getattr(config, "unlabelled", ())
+    if not patterns:
+        return ()
+    known = {normalise(example.text) for part in (parts.train, parts.valid, parts.test) for example in part}
+    found: dict[str, Document] = {}
+    for path in readers.expand(patterns):
+        for one in readers.read(path, encoding=config.encoding, section="task"):
+            key = normalise(one.text)
+            if key not in known:
+                found.setdefault(key, one)
+    if not found:
+        what = "every text stands in train, valid or test already"
+        raise UserError(what, where="task.unlabelled", fix="give other texts, or leave the key out")
+    return tuple(found.values())
 
 
 def train_task(
@@ -161,6 +191,12 @@ def train_task(
     return goal, replace(outcome, best=goal.measure(device))
 
 
+def keyed(key: str, data: Data) -> str:
+    """A key that also says which examples are learned from: a checkpoint serves no others."""
+    learned = [[example.text, list(example.labels)] for example in data.parts.train]
+    return files.fingerprint({"key": key, "learned": learned})
+
+
 def strangeness(reader: Reader, texts: Sequence[str]) -> float:
     """Share of the tokens of some of the texts that the vocabulary lacks."""
     read = reader.tokenizer.encode_batch(list(texts[:LOOKED_AT]))
@@ -199,7 +235,7 @@ def write_task_bundle(
     copy_vectors(parent, folder)
     config: Any = recipe.task
     metrics = {f"valid_{name}": value for name, value in outcome.best.figures.items()}
-    metrics |= {"steps": outcome.steps, "best_step": outcome.best_step}
+    metrics |= {"valid_score": outcome.best.value, "steps": outcome.steps, "best_step": outcome.best_step}
     write_info(
         folder,
         info.model_copy(

@@ -73,6 +73,7 @@ def judge(
             raise UserError(what, where=str(folder), fix="compare bundles of one task")
         kinds.append(info.task.kind)
         known = {**info.task.settings, "train": str(path)}
+        known |= {"slice_column": None} if "slice_column" in known else {}
         if info.task.kind == "pair":
             known["answer"] = "label" if info.task.labels else "score"
         settings = recipe.task_from(known, overrides=overrides)

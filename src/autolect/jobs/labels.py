@@ -13,6 +13,7 @@ import numpy as np
 
 from autolect.core import files, registry
 from autolect.core.errors import UserError
+from autolect.jobs.finetune import texts_without_labels
 from autolect.text import formats, labelled, records, streams
 from autolect.text.annotation import Annotation, marks_of, tagged
 from autolect.text.formats import brat
@@ -122,6 +123,7 @@ def check(config: Any, *, seed: int = 0) -> Findings:
         shares = {"valid": config.valid_share, "test": config.test_share, "share": config.share}
         splits = drawn(given, **shares, seed=seed)
         plugin.find_labels(splits.train)
+        texts_without_labels(config, splits)
     except UserError as error:
         refusals.append(f"{error.what}; {error.fix}" if error.fix else error.what)
     shared = [_shared(one) for one in overlap(splits) if one.num_shared]

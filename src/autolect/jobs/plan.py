@@ -26,11 +26,12 @@ from autolect.jobs import contexts
 from autolect.jobs.crew import share_of_threads
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.evaluate import evaluate
-from autolect.jobs.finetune import read_data, task_goal
+from autolect.jobs.finetune import Data, read_data, task_goal
+from autolect.jobs.finetuned import finetune
 from autolect.jobs.pretrain import Pretraining, measured, tested
 from autolect.jobs.run import STAGES, walk
 from autolect.jobs.sampling import LEAST_TEXTS, Line, taken
-from autolect.jobs.search import finetune
+from autolect.jobs.self_training import SHARE as SURE
 from autolect.jobs.stages import Run
 from autolect.text.tokenizer_training import SAMPLE as LEARNED
 from autolect.train.loop import Pace, pace
@@ -176,16 +177,19 @@ class _Planned:
                 goal, self.recipe.finetune, seed=self.recipe.seed, device=device
             )
             set_threads()
-            in_turn = trainings(self.search, device) + getattr(self.recipe.task, "refit", False)
-            seconds["finetuned"] = in_turn * one.seconds
+            seconds["finetuned"] = self._in_turn(data, device) * one.seconds
+            if shares := getattr(self.recipe.task, "curve", ()):
+                epochs = self.recipe.finetune.epochs is not None
+                seconds["curve"] = (sum(shares) if epochs else len(shares)) * one.seconds
             # Test stays closed: valid stands in for it.
-            closed = replace(data, parts=replace(data.parts, test=data.parts.valid))
+            closed = replace(data, parts=replace(data.parts, test=data.parts.valid), unlabelled=())
             evaluate(run, finetune(run, places["pretrained"], closed), closed)
             rate = files.read_json(places["evaluation"] / EVALUATION)["test_texts_a_second"]
             more = len(data.parts.test) - len(data.parts.valid)
             seconds["evaluation"] = max(1.0, run.seconds["evaluation"] + more / rate)
+            seconds["finetuned"] += len(data.unlabelled) / rate
         parts = tuple(
-            Part(name=name, seconds=seconds[name], disk=_size(places[name], self.share))
+            Part(name=name, seconds=seconds[name], disk=_size(places.get(name), self.share))
             for name in STAGES
             if name in seconds
         )
@@ -210,6 +214,16 @@ class _Planned:
             },
         )
 
+    def _in_turn(self, data: Data, device: Device) -> float:
+        """How many times as long as one training all of them take, each after the other.
+
+        With a budget of epochs texts that are learned beside the labelled ones take their time.
+        """
+        more = SURE * len(data.unlabelled) / len(data.parts.train)
+        longer = 1 + more if self.recipe.finetune.epochs is not None else 1.0
+        again = bool(data.unlabelled) + getattr(self.recipe.task, "refit", False)
+        return trainings(self.search, device) + again * longer
+
     def _memory(self) -> float:
         """Bytes at the worst moment: what this process took, or a search whose workers each take as much."""
         # Kilobytes on Linux. With more text more words decide the dimensions of vectors from counts.
@@ -221,7 +235,9 @@ class _Planned:
         """Bytes on the disk beside results: checkpoints of a training, or of each worker and finalists."""
         made = sum(part.disk for part in parts if part.name == "finetuned")
         kept = self.search.workers + self.search.finalists * self.search.seeds
-        return self.search.workers * checkpoints + (kept * made if self.recipe.search else 0.0)
+        more = [name for name in ("unlabelled", "refit") if getattr(self.recipe.task, name, False)]
+        trained = max(self.search.workers + len(more), len(getattr(self.recipe.task, "curve", ())))
+        return trained * checkpoints + (kept * made if self.recipe.search else 0.0)
 
     def _denser(self) -> float:
         """Bytes of the dense matrix of frequent words beyond those of the sample."""
@@ -239,6 +255,8 @@ class _Planned:
         read |= {"style": "style"} if self.recipe.corpus.style else {}
         recipe = changed(self.recipe, {"corpus": read, "train": FEW, "finetune": FEW})
         recipe = recipe.model_copy(update={"search": None})
+        if recipe.task is not None and getattr(recipe.task, "curve", ()):
+            recipe = recipe.model_copy(update={"task": recipe.task.model_copy(update={"curve": ()})})
         run = Run(folder=self.place / name, recipe=recipe, progress=Silent())
         walk(run, until=until)
         return run
@@ -327,8 +345,10 @@ def _learning(run: Run) -> float:
     return float(files.read_manifest(run.places["tokens"]).facts.get("learning_seconds", 0.0))
 
 
-def _size(folder: Path, share: float) -> float:
-    """Bytes of a folder, those files that grow with the text being so many times as large."""
+def _size(folder: Path | None, share: float) -> float:
+    """Bytes of a folder, 0 without one, those files that grow with the text being so many times as large."""
+    if folder is None:
+        return 0.0
     sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     return sum(size * (share if path.suffix in GROWING else 1.0) for path, size in sizes.items())
 

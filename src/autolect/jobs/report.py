@@ -9,10 +9,12 @@ from typing import Any
 
 from autolect.core import bundle, files
 from autolect.core.errors import UserError
+from autolect.jobs.curve import FILE as CURVE
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.prepare import FIGURES, documents
 from autolect.jobs.rates import rates
 from autolect.jobs.search import FINALISTS, TRIALS
+from autolect.jobs.self_training import FILE as SELF_TRAINING
 from autolect.jobs.stages import Run
 from autolect.jobs.use import Lect, load
 from autolect.report import chapters, page
@@ -31,6 +33,7 @@ def gather(run: Run) -> dict[str, Any]:
         ("corpus", FIGURES),
         ("tokens", "tokens.json"),
         ("vectors", "vectors.json"),
+        ("curve", CURVE),
         ("evaluation", EVALUATION),
     ):
         if name in run.seconds and (run.folder / name / file).exists():
@@ -47,6 +50,8 @@ def gather(run: Run) -> dict[str, Any]:
         if (run.folder / "finetuned" / TRIALS).exists():
             facts["trials"] = files.read_json(run.folder / "finetuned" / TRIALS)
             facts["finalists"] = files.read_json(run.folder / "finetuned" / FINALISTS)
+        if (run.folder / "finetuned" / SELF_TRAINING).exists():
+            facts["self_training"] = files.read_json(run.folder / "finetuned" / SELF_TRAINING)
     return facts
 
 

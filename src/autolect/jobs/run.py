@@ -13,16 +13,17 @@ from autolect.core.lock import lock
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe, to_table
 from autolect.jobs import report
+from autolect.jobs.curve import curve
 from autolect.jobs.evaluate import evaluate
 from autolect.jobs.finetune import read_data
+from autolect.jobs.finetuned import finetune
 from autolect.jobs.prepare import prepare, tokenize
 from autolect.jobs.pretrain import pretrain
-from autolect.jobs.search import finetune
 from autolect.jobs.stages import Run
 from autolect.jobs.vectors import learn_vectors
 from autolect.report import summary
 
-STAGES = ("corpus", "tokens", "vectors", "pretrained", "finetuned", "evaluation", "report")
+STAGES = ("corpus", "tokens", "vectors", "pretrained", "finetuned", "curve", "evaluation", "report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ def run(recipe: Recipe, *, folder: Path, progress: Progress, until: str = "repor
 def walk(work: Run, *, until: str, alone: bool = False) -> None:
     """Make the stages of a recipe up to one of them.
 
-    alone: for a comparison: no baselines are fitted, and where the budget is in minutes the time that the
-    vectors took is taken from it.
+    alone: for a comparison: no curve is drawn, no baselines are fitted, and where the budget is in minutes
+    the time that the vectors took is taken from it.
     """
     recipe, last = work.recipe, STAGES.index(until)
     # Labels are read before hours of pretraining, so that a bad line is heard of now.
@@ -85,6 +86,8 @@ def walk(work: Run, *, until: str, alone: bool = False) -> None:
     if parent is None or data is None:
         return
     model = finetune(work, parent, data)
+    if last >= STAGES.index("curve") and not alone:
+        curve(work, parent, data, model)
     if last >= STAGES.index("evaluation"):
         evaluate(work, model, data, beside=not alone)
 

@@ -1,4 +1,4 @@
-"""Finetuning of a run: once with the recipe's settings, or a search over them on the valid examples."""
+"""settings, labels -> better settings and their model: a search on the valid examples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import shutil
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +16,8 @@ from autolect.core.recipe import Recipe
 from autolect.core.slots import Slots
 from autolect.jobs.attempts import Attempt
 from autolect.jobs.crew import Hopeless, Work, crew
-from autolect.jobs.finetune import Data, train_task, write_task_bundle
-from autolect.jobs.stages import Run, section
-from autolect.nn import weights
+from autolect.jobs.finetune import Data
+from autolect.jobs.stages import Run
 from autolect.train import checkpoint
 from autolect.train.trouble import finite
 
@@ -27,58 +26,21 @@ STARTUP_TRIALS = 3
 """Trials that are drawn at random before TPE models them, and that are never pruned."""
 
 
-def finetune(run: Run, parent: Path, data: Data) -> Path:
-    """Make the finetuned bundle of a run; with [search] it is that of the settings that the search chose."""
-    needs = section(run.recipe, "task", "finetune", "search", "seed", "name")
-    needs |= {"parent": bundle.digest(parent), "data": data.hashes}
+def search(run: Run, parent: Path, data: Data, folder: Path, work: Path, *, key: str) -> Attempt:
+    """Fill a bundle's folder with the model of the best settings, and with what else was tried.
 
-    def make(folder: Path, facts: dict[str, Any]) -> None:
-        work = run.work("finetuned")
-        if run.recipe.search is None:
-            settings = run.recipe
-            goal, outcome = train_task(
-                settings,
-                parent,
-                data,
-                progress=run.progress,
-                what="fine-tuning",
-                folder=work / "only",
-                key=facts["key"],
-            )
-            write_task_bundle(folder, settings, parent, data, goal, outcome)
-        else:
-            search = _Search(run, parent, data, work, key=facts["key"])
-            finalists = search.walk()
-            best = finalists[0].best
-            settings = best.recipe
-            files.save_json(folder / TRIALS, search.trials())
-            files.save_json(folder / FINALISTS, [one.plain() for one in finalists])
-            for path in best.place.iterdir():
-                if path.name != files.MANIFEST:
-                    shutil.copyfile(path, folder / path.name)
-        if getattr(settings.task, "refit", False):
-            _refit(run, settings, folder, parent, data, work / "refit", key=facts["key"])
-
-    return run.stage("finetuned", kind=bundle.KIND, needs=needs, make=make)
-
-
-def _refit(
-    run: Run, settings: Recipe, folder: Path, parent: Path, data: Data, work: Path, *, key: str
-) -> None:
-    """Learn again from train and valid together; the new weights take the place of the folder's.
-
-    What was settled on valid stays, since the new network has seen those examples. Examples with a label
-    that train lacks cannot be learned.
+    work: where a search that was struck finds what it had.  key: of all that its result follows from.
+    Gives the training whose model it is.
     """
-    parts = data.parts
-    learned = tuple(one for one in parts.valid if set(one.labels) <= set(data.labels))
-    whole = replace(data, parts=replace(parts, train=(*parts.train, *learned)))
-    goal, _ = train_task(settings, parent, whole, progress=run.progress, what="refit", folder=work, key=key)
-    values = goal.network.state_dict()
-    shapes = {name: tuple(values[name].shape) for name in values}
-    settled = weights.read(folder / bundle.WEIGHTS, shapes)
-    values |= {name: settled[name] for name in goal.task.SETTLED}
-    weights.save(values, folder / bundle.WEIGHTS)
+    it = _Search(run, parent, data, work, key=key)
+    finalists = it.walk()
+    best = finalists[0].best
+    files.save_json(folder / TRIALS, it.trials())
+    files.save_json(folder / FINALISTS, [one.plain() for one in finalists])
+    for path in best.place.iterdir():
+        if path.name != files.MANIFEST:
+            shutil.copyfile(path, folder / path.name)
+    return best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ def chapters(facts: dict[str, Any], *, log: Sequence[dict[str, Any]], command: s
         _pretraining(facts, log),
         _latent(facts),
         _search(facts),
+        _examples(facts),
         _test(facts),
         _time(facts, command),
     )
@@ -217,6 +218,36 @@ def _finalists(finalists: Sequence[dict[str, Any]]) -> Table:
         caption=caption,
         highlight_row=0,
     )
+
+
+def _examples(facts: dict[str, Any]) -> Chapter | None:
+    """What fewer labels come to, and what texts without labels added."""
+    blocks: list[Block] = []
+    if points := facts.get("curve"):
+        counts, scores = zip(*points, strict=True)
+        blocks.append(
+            Figure(
+                plots.learning_curve(
+                    {"valid": (counts, scores)}, x="labelled examples", y="score on valid", log_x=True
+                ),
+                "The same settings with a part of the train examples; the last point has all of them. Where"
+                " the line still rises, more labels help.",
+                "Score on valid by the number of labelled examples: "
+                + ", ".join(f"{count:,} {score:.3f}" for count, score in points),
+            )
+        )
+    if found := facts.get("self_training"):
+        verdict = "is better and was kept" if found["kept"] else "is no better and was not kept"
+        blocks.append(
+            Note(
+                f"Self-training: of {found['texts']:,} texts without labels the {found['learned']:,} surest"
+                f" answers were learned; the new model {verdict} ({found['before']:.4f} on valid before,"
+                f" {found['after']:.4f} after).",
+                "good" if found["kept"] else "warn",
+            )
+        )
+    lead = "Measured on the valid examples; the test examples stayed closed."
+    return Chapter("Labels", lead, tuple(blocks)) if blocks else None
 
 
 def _setting(one: dict[str, Any], key: str) -> str:

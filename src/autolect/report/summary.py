@@ -38,6 +38,9 @@ def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         won = finalists[0]
         how = "" if won["spread"] is None else f", {len(won['seeds'])} seeds, spread {won['spread']:.3f}"
         found.append(("search on valid", f"{won['mean']:.3f} (trial {won['trial']}{how})"))
+    if taught := facts.get("self_training"):
+        kept = "kept" if taught["kept"] else "not kept"
+        found.append(("self-training", f"{taught['before']:.3f} to {taught['after']:.3f} on valid, {kept}"))
     if evaluation := facts.get("evaluation"):
         model = evaluation["model"]
         found.append(

@@ -52,6 +52,9 @@ class DataConfig(Section):
     to see what more labels would bring."""
     allow_overlap: bool = False
     """Go on although texts stand in two splits; the report says so."""
+    curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Shares of the train examples, such as [0.25, 0.5], from which a model is learned apart: the report
+    shows what they come to on valid, and so what more labels would bring."""
     refit: bool = True
     """After all choices, learn once more from train and valid together, as long as the choice did; test
     stays closed. The score on valid that is told is the one from before."""
@@ -67,12 +70,16 @@ class DataConfig(Section):
         return self
 
 
-class WideConfig(DataConfig):
-    """A network, and sparse features beside it."""
+class LabelsConfig(DataConfig):
+    """Labels to find, by a network and by sparse features beside it."""
 
     features: Literal["none", "hashed"] = "hashed"
     """hashed: sparse features (runs of characters and words, affixes, shapes) go straight to the labels
     beside the network (docs/LOG.md)."""
+    unlabelled: tuple[str, ...] = ()
+    """Files of texts without labels, as `corpus.files` takes them; of tables the column "text". The surest
+    answers of the trained model are learned as if they were labels, and the new model is kept if it is better
+    on valid."""
 
 
 def hidden(ids: NDArray[np.int64], share: float, draw: np.random.Generator) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ in   [BOS] a fine film [EOS]      out  positive 0.93, negative 0.07
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -30,7 +30,7 @@ from autolect.tasks._common import (
     NO_BAG,
     Bag,
     Column,
-    WideConfig,
+    LabelsConfig,
     bag,
     hidden,
     over_rows,
@@ -62,7 +62,7 @@ TRUST = 16.0
 """How firmly that is believed: as much as so many squared logarithms of the change cost in likelihood."""
 
 
-class ClassifyConfig(WideConfig):
+class ClassifyConfig(LabelsConfig):
     """One label a text, or several."""
 
     kind: Literal["classify"] = "classify"
@@ -70,6 +70,8 @@ class ClassifyConfig(WideConfig):
     """Column of the text, by name or by number from 1; empty: found and shown."""
     label_column: Column = None
     """Column of the label; empty: found and shown."""
+    slice_column: Column = None
+    """Column of what the evaluation tells scores apart by, such as where a text comes from."""
     several: bool = False
     """A text may have several labels, or none; in a table they stand in one cell."""
     separator: str = Field(default=",", min_length=1)
@@ -141,6 +143,7 @@ class Classify:
             path,
             text_column=config.text_column,
             label_column=config.label_column,
+            slice_column=config.slice_column,
             encoding=config.encoding,
             separator=config.separator if config.several else None,
         )
@@ -161,6 +164,11 @@ class Classify:
     def unlabelled(texts: Sequence[str]) -> list[TextExample]:
         """Texts as examples to answer."""
         return [TextExample(text=text, labels=(), where="") for text in texts]
+
+    @staticmethod
+    def taught(example: TextExample, answer: Label | Labels) -> TextExample:
+        """An example with an answer as its labels."""
+        return replace(example, labels=answer.labels if isinstance(answer, Labels) else (answer.label,))
 
     @property
     def measured(self) -> str:

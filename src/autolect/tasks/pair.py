@@ -60,6 +60,8 @@ class PairConfig(DataConfig):
     """Column of the second text; empty: found and shown."""
     label_column: Column = None
     """Column of the score or label; empty: found and shown."""
+    slice_column: Column = None
+    """Column of what the evaluation tells scores apart by, such as where a pair comes from."""
     answer: Literal["auto", "score", "label"] = "auto"
     """auto: a score where the answers are numbers, and more than ten different ones or not all whole."""
     encoder: Literal["bi", "cross"] = "bi"
@@ -410,6 +412,7 @@ def _read(path: Path, config: PairConfig) -> ReadPairs:
         first=config.first_column,
         second=config.second_column,
         gold=config.label_column,
+        slices=config.slice_column,
         encoding=config.encoding,
     )
 

@@ -6,7 +6,7 @@ in   fly to New York tomorrow      out  O O B-city I-city B-date -> (7, 15, city
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -25,7 +25,7 @@ from autolect.core.results import Span
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks import _field
-from autolect.tasks._common import WideConfig, hidden, over_rows
+from autolect.tasks._common import LabelsConfig, hidden, over_rows
 from autolect.tasks._pieces import NO_FEATURES, Piece, Rows, cut, owners, sparse
 from autolect.tasks._two_fields import Scored, TagHead, likeliest, sparse_rows
 from autolect.text import segment
@@ -41,7 +41,7 @@ LEANS = np.arange(0.0, 3.01, 0.25)
 """What may be taken from the score of O, so that entities that are nearly as likely as none are found."""
 
 
-class TagConfig(WideConfig):
+class TagConfig(LabelsConfig):
     """One tag a token."""
 
     kind: Literal["tag"] = "tag"
@@ -107,6 +107,11 @@ class Tag:
             TokenExample(text=text, tokens=tuple(spans), tags=("O",) * len(spans), where="")
             for text, spans in ((text, segment.units(text)) for text in texts)
         ]
+
+    @staticmethod
+    def taught(example: TokenExample, answer: Tags) -> TokenExample:
+        """An example with an answer as its tags."""
+        return replace(example, tags=answer.tags)
 
     @property
     def measured(self) -> str:

@@ -14,7 +14,7 @@ TEXT_NAMES = ("text", "text_a", "sentence", "content", "review")
 """Usual headers of the text."""
 LABEL_NAMES = ("label", "labels", "class", "intent", "category", "sentiment")
 """Usual headers of the label."""
-TEXT_KEY, LABEL_KEY = "task.text_column", "task.label_column"
+TEXT_KEY, LABEL_KEY, SLICE_KEY = "task.text_column", "task.label_column", "task.slice_column"
 """Recipe keys that settle what cannot be told."""
 
 _CLEAR = 10
@@ -26,40 +26,64 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Positions and names of the two columns, and the number of header rows before the examples."""
+    """Positions and names of the two columns, and the number of header rows before the examples; aside: the
+    position of a column that is neither.
+    """
 
     text: int
     label: int
     text_name: str
     label_name: str
     num_headers: int
+    aside: int | None
 
 
-def choose(rows: Sequence[Row], *, where: str, named: bool, text: str | None, label: str | None) -> Columns:
+def choose(
+    rows: Sequence[Row],
+    *,
+    where: str,
+    named: bool,
+    text: str | None,
+    label: str | None,
+    aside: str | None = None,
+) -> Columns:
     """The columns asked for, else those with usual names, else those that look like it.
 
     named: the first row is a header for sure. Otherwise it is one when it has a name asked for, or a
     usual name that no other row has in its place. Without a header there must be two columns, and the
-    label is the one with fewer distinct and shorter values. Raises UserError when this is not clear.
+    label is the one with fewer distinct and shorter values. aside: one that is neither of them. Raises
+    UserError when this is not clear.
     """
     if not rows:
         raise UserError("has no rows", where=where, fix="check that this is the right file")
-    chooser = _Chooser(rows, where, text=text, label=label)
+    chooser = _Chooser(rows, where, text=text, label=label, aside=aside)
     chosen = chooser.by_name() if named or chooser.has_header() else chooser.by_content()
     if len(rows) == chosen.num_headers:
         raise UserError("has a header and no rows", where=where, fix="check that this is the right file")
     return chosen
 
 
+def place(name: str, header: Sequence[str] | None, width: int, *, key: str, where: str) -> int:
+    """Where a column stands that is named as in the header, or by its number from 1; UserError if nowhere."""
+    if header is not None and list(header).count(name) == 1:
+        return list(header).index(name)
+    if name.isdecimal() and 1 <= int(name) <= width:
+        return int(name) - 1
+    raise UserError(f"there is no column {name!r}", where=where, fix=f"set {key} to one that there is")
+
+
 class _Chooser:
-    def __init__(self, rows: Sequence[Row], where: str, *, text: str | None, label: str | None) -> None:
+    def __init__(
+        self, rows: Sequence[Row], where: str, *, text: str | None, label: str | None, aside: str | None
+    ) -> None:
         self._rows, self._where = rows, where
         self._first = [(cell or "").strip() for cell in rows[0].cells]
         self._lower = [name.casefold() for name in self._first]
-        self._text, self._label = text, label
+        self._text, self._label, self._aside = text, label, aside
+        self._set_aside: int | None = None
 
     def has_header(self) -> bool:
-        asked = [name for name in (self._text, self._label) if name is not None]
+        asked = [name for name in (self._text, self._label, self._aside) if name is not None]
         # A number says nothing: without a header it is a position, and a first label may look like it.
         if any(not name.isdecimal() for name in asked):
             return True
@@ -70,6 +94,7 @@ class _Chooser:
         )
 
     def by_name(self) -> Columns:
+        self._set_aside = self._named(self._aside, (), SLICE_KEY)
         label = self._named(self._label, LABEL_NAMES, LABEL_KEY)
         text = self._named(self._text, TEXT_NAMES, TEXT_KEY)
         text = self._other(label) if text is None else text
@@ -83,9 +108,11 @@ class _Chooser:
             text_name=self._first[text],
             label_name=self._first[label],
             num_headers=1,
+            aside=self._set_aside,
         )
 
     def by_content(self) -> Columns:
+        self._set_aside = self._position(self._aside, SLICE_KEY)
         text, label = self._position(self._text, TEXT_KEY), self._position(self._label, LABEL_KEY)
         text = self._other(label) if text is None else text
         label = self._other(text) if label is None else label
@@ -95,7 +122,12 @@ class _Chooser:
         if text is None or text == label:
             self._ambiguous("text and label cannot be told apart", TEXT_KEY)
         return Columns(
-            text=text, label=label, text_name=str(text + 1), label_name=str(label + 1), num_headers=0
+            text=text,
+            label=label,
+            text_name=str(text + 1),
+            label_name=str(label + 1),
+            num_headers=0,
+            aside=self._set_aside,
         )
 
     def _named(self, wanted: str | None, usual: Sequence[str], key: str) -> int | None:
@@ -120,7 +152,8 @@ class _Chooser:
 
     def _other(self, known: int | None) -> int | None:
         """The one column that is left; None when there is not exactly one."""
-        return 1 - known if known is not None and len(self._first) == 2 else None
+        left = [at for at in range(len(self._first)) if at not in (known, self._set_aside)]
+        return left[0] if known is not None and len(left) == 1 else None
 
     def _looks_like_label(self) -> int:
         if len(self._first) != 2:

@@ -28,6 +28,8 @@ class TextExample:
     text: str
     labels: tuple[str, ...]
     where: str
+    slice: str = ""
+    """What kind of text it is, to tell scores apart by."""
 
     @property
     def label(self) -> str:
@@ -103,6 +105,7 @@ def read_texts(
     *,
     text_column: str | None = None,
     label_column: str | None = None,
+    slice_column: str | None = None,
     encoding: str = "utf-8",
     separator: str | None = None,
 ) -> LabelledTexts:
@@ -110,19 +113,26 @@ def read_texts(
 
     A column is named as in the header, or by its number from 1 when there is no header; None lets it be
     found (see `columns.choose`). TSV knows no quotes, CSV only well-formed ones. separator: what parts the
-    labels of a text that may have several or none; None where each text has one. Raises UserError with
+    labels of a text that may have several or none; None where each text has one. slice_column: of what kind
+    each text is. Raises UserError with
     file and line for what is malformed or empty, and when the columns cannot be told.
     """
     several = separator is not None
     if text_column is label_column is None:
         annotated = formats.read(path, encoding=encoding, records=several)
         if annotated is not None:
+            if slice_column is not None:
+                fix = f"name {columns.TEXT_KEY} and {columns.LABEL_KEY} too, or leave it out"
+                refuse(f"is read as a labelling tool's, without {columns.SLICE_KEY}", str(path), fix)
             return _of_annotations(annotated, path, several=several)
     if separator is not None and holds_records(path):
-        return _of_lists(path, text_column, label_column, encoding=encoding, separator=separator)
+        return _of_lists(
+            path, text_column, label_column, slice_column, encoding=encoding, separator=separator
+        )
     rows = list(tables.read_rows(path, encoding=encoding))
     named = holds_records(path)
-    chosen = columns.choose(rows, where=str(path), named=named, text=text_column, label=label_column)
+    asked = {"text": text_column, "label": label_column, "aside": slice_column}
+    chosen = columns.choose(rows, where=str(path), named=named, **asked)
     examples = []
     for row in rows[chosen.num_headers :]:
         text = _filled(row, chosen.text, chosen.text_name)
@@ -131,7 +141,8 @@ def read_texts(
         else:
             cells = (cell.strip() for cell in (row.cells[chosen.label] or "").split(separator))
             labels = tuple(dict.fromkeys(cell for cell in cells if cell))
-        examples.append(TextExample(text=text, labels=labels, where=row.where))
+        kind = "" if chosen.aside is None else (row.cells[chosen.aside] or "").strip()
+        examples.append(TextExample(text=text, labels=labels, where=row.where, slice=kind))
     return LabelledTexts(
         examples=tuple(examples),
         text_column=chosen.text_name,
@@ -172,7 +183,13 @@ def read_tokens(
 
 
 def _of_lists(
-    path: Path, text_column: str | None, label_column: str | None, *, encoding: str, separator: str
+    path: Path,
+    text_column: str | None,
+    label_column: str | None,
+    slice_column: str | None,
+    *,
+    encoding: str,
+    separator: str,
 ) -> LabelledTexts:
     """Records whose labels stand in a list, or in one text with parts."""
     if text_column is None or label_column is None:
@@ -189,7 +206,11 @@ def _of_lists(
             refuse(f"{label_column!r} holds more than names", record.where, "write labels by name")
         names = (str(item).strip() for item in items)
         labels = tuple(dict.fromkeys(name for name in names if name))
-        examples.append(TextExample(text=text, labels=labels, where=record.where))
+        if slice_column is not None and slice_column not in record.values:
+            refuse(f"{slice_column!r} is missing", record.where, f"fill it in, or mend {columns.SLICE_KEY}")
+        kind = record.values.get(slice_column or "")
+        kind = "" if kind is None else str(kind).strip()
+        examples.append(TextExample(text=text, labels=labels, where=record.where, slice=kind))
     if not examples:
         refuse("has no records", str(path), "check that this is the right file")
     return LabelledTexts(

@@ -7,11 +7,11 @@ are the first two columns that are no numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autolect.core.errors import UserError
-from autolect.text import tables
+from autolect.text import columns, tables
 from autolect.text.records import holds_records
 from autolect.text.streams import refuse
 
@@ -57,6 +57,8 @@ class PairExample:
     where: str
     labels: tuple[str, ...] = ()
     score: float | None = None
+    slice: str = ""
+    """What kind of pair it is, to tell scores apart by."""
 
     @property
     def text(self) -> str:
@@ -78,23 +80,31 @@ def read_pairs(
     first: str | None = None,
     second: str | None = None,
     gold: str | None = None,
+    slices: str | None = None,
     answered: bool = True,
     encoding: str = "utf-8",
 ) -> ReadPairs:
     """Read pairs; columns by name or by number from 1, None lets them be found.
 
-    answered: each pair has a score or label. What that is stays text in `labels`; `scored` tells which.
+    slices: column of the kind of each pair.  answered: each pair has a score or label. What that is stays
+    text in `labels`; `scored` tells which.
     Raises UserError with file and line for what is malformed or empty.
     """
     rows = list(tables.read_rows(path, encoding=encoding, fractions=True))
     if not rows:
         refuse("has no rows", str(path), "check that this is the right file")
     header = [(cell or "").strip() for cell in rows[0].cells]
-    named = holds_records(path) or _is_header(header, rows[1:], (first, second, gold))
+    named = holds_records(path) or _is_header(header, rows[1:], (first, second, gold, slices))
     body = rows[1:] if named else rows
     if not body:
         refuse("has a header and no rows", str(path), "check that this is the right file")
-    chosen = _choose(header if named else None, body, (first, second, gold), answered, where=str(path))
+    kind = None
+    if slices is not None:
+        names = header if named else None
+        kind = columns.place(slices, names, len(header), key=columns.SLICE_KEY, where=str(path))
+    chosen = _choose(
+        header if named else None, body, (first, second, gold), answered, aside=kind, where=str(path)
+    )
     examples = []
     for row in body:
         cells = [row.cells[at] for at in chosen]
@@ -102,7 +112,8 @@ def read_pairs(
             if cell is None or not cell.strip():
                 refuse(f"the column of {name} is empty or no plain value", row.where, "fill it in")
         one, other, *rest = (cell.strip() for cell in cells if cell is not None)
-        examples.append(PairExample(first=one, second=other, where=row.where, labels=tuple(rest)))
+        example = PairExample(first=one, second=other, where=row.where, labels=tuple(rest))
+        examples.append(example if kind is None else replace(example, slice=(row.cells[kind] or "").strip()))
     shown = [repr(header[at]) if named else str(at + 1) for at in chosen]
     note = f"texts from columns {shown[0]} and {shown[1]}"
     return ReadPairs(
@@ -153,19 +164,23 @@ def _choose(
     asked: Sequence[str | None],
     answered: bool,
     *,
+    aside: int | None,
     where: str,
 ) -> list[int]:
     """Positions of the two texts and, if there is one, of what is said of them."""
     width = len(body[0].cells)
     wanted = 3 if answered else 2
     keys = (FIRST_KEY, SECOND_KEY, GOLD_KEY)[:wanted]
-    found = [_asked(name, header, width, key, where) for name, key in zip(asked, keys, strict=False)]
+    found = [
+        None if name is None else columns.place(name, header, width, key=key, where=where)
+        for name, key in zip(asked, keys, strict=False)
+    ]
     if header is not None:
         for place, usual in enumerate((FIRST_NAMES, SECOND_NAMES, GOLD_NAMES)[:wanted]):
             if found[place] is None:
                 names = [name.casefold() for name in header]
                 found[place] = next((names.index(name) for name in usual if name in names), None)
-    free = [at for at in range(width) if at not in found]
+    free = [at for at in range(width) if at not in found and at != aside]
     numbers = [at for at in free if _wordiness(body, at)[0] == 0]
     if answered and found[2] is None and free and len(numbers) < 2:
         gold = min(free, key=lambda at: _wordiness(body, at))
@@ -183,16 +198,6 @@ def _choose(
             fix=f"set {', '.join(keys)} to names in the header, or to numbers counted from 1",
         )
     return [at for at in found if at is not None]
-
-
-def _asked(name: str | None, header: Sequence[str] | None, width: int, key: str, where: str) -> int | None:
-    if name is None:
-        return None
-    if header is not None and list(header).count(name) == 1:
-        return list(header).index(name)
-    if name.isdecimal() and 1 <= int(name) <= width:
-        return int(name) - 1
-    raise UserError(f"there is no column {name!r}", where=where, fix=f"set {key} to one that there is")
 
 
 def _wordiness(body: Sequence[tables.Row], at: int) -> tuple[int, int]:

@@ -33,6 +33,8 @@ _MOST_NAMES = 20
 FILE_STYLE = "file"
 """Asks for the name of a document's file, without its suffixes, as its style."""
 DocumentUnit = Literal["auto", "line", "block", "file"]
+RecipeSection = Literal["corpus", "task"]
+"""Where texts are named; a task has no key for their column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class _File:
     column: str
     unit: DocumentUnit
     style: str | None
+    section: RecipeSection
 
     def document(self, text: str, number: int, style: str = "") -> Document:
         return Document(text=text, source=self.name, where=f"{self.name}:{number}", style=style)
@@ -95,16 +98,18 @@ def read(
     document: DocumentUnit = "auto",
     style: str | None = None,
     root: Path | None = None,
+    section: RecipeSection = "corpus",
 ) -> Iterator[Document]:
     """The documents of one file in order; those of blanks only are left out.
 
     column: where the text stands in jsonl, csv, tsv and parquet.  encoding: of files without a byte order
     mark.  document: what one document is in plain text.  style: column that says what kind of text a
     document is, `FILE_STYLE` for the file's name.  root: folder that `Document.source` is relative to;
-    without it the source is the file's name.  Raises UserError with file and line, record or byte.
+    without it the source is the file's name.  section: of the recipe, that errors name.
+    Raises UserError with file and line, record or byte.
     """
     reader = _reader(path)
-    stream = TextFile(path=path, encoding=encoding, encoding_key="corpus.encoding")
+    stream = TextFile(path=path, encoding=encoding, encoding_key=f"{section}.encoding")
     name = path.name if root is None else path.absolute().relative_to(root.absolute()).as_posix()
     asked = None if style == FILE_STYLE else style
     if asked is not None and reader not in _WITH_COLUMNS:
@@ -113,7 +118,7 @@ def read(
             where=str(path),
             fix=f"set corpus.style = {FILE_STYLE!r} to go by the names of files",
         )
-    file = _File(stream=stream, name=name, column=column, unit=document, style=asked)
+    file = _File(stream=stream, name=name, column=column, unit=document, style=asked, section=section)
     found = (one for one in reader(file) if one.text and not one.text.isspace())
     if style != FILE_STYLE:
         return found
@@ -201,7 +206,7 @@ def _jsonl(file: _File) -> Iterator[Document]:
         text = record.get(file.column)
         if not isinstance(text, str):
             what = "is not a string" if file.column in record else "is missing"
-            file.refuse(f"{file.column!r} {what}", at=line.number, fix=_columns_fix(record))
+            file.refuse(f"{file.column!r} {what}", at=line.number, fix=_columns_fix(file, record))
         # Only an escape can smuggle a lone surrogate in, since decoding is strict.
         if "\\u" in line.text and (lone := re.search("[\ud800-\udfff]", text)):
             file.refuse(f"lone surrogate {lone[0]!r} in {file.column!r}", at=line.number, fix="repair it")
@@ -219,12 +224,15 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _columns_fix(columns: Mapping[str, Any] | Sequence[str]) -> str:
+def _columns_fix(file: _File, columns: Mapping[str, Any] | Sequence[str]) -> str:
     names = [repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...") for name in columns]
     if not names:
         return "there are no columns"
     more = ", ..." if len(names) > _MOST_NAMES else ""
-    return f"set corpus.column to one of: {', '.join(names[:_MOST_NAMES])}{more}"
+    shown = f"{', '.join(names[:_MOST_NAMES])}{more}"
+    if file.section == "task":
+        return f"name the column of the texts {file.column!r}; there are: {shown}"
+    return f"set corpus.column to one of: {shown}"
 
 
 def _table(file: _File) -> Iterator[Document]:
@@ -235,7 +243,7 @@ def _table(file: _File) -> Iterator[Document]:
     for column in filter(None, (file.column, file.style)):
         if header.cells.count(column) != 1:
             what = "stands twice" if column in header.cells else "is missing"
-            fix = _columns_fix(header.cells)
+            fix = _columns_fix(file, header.cells)
             file.refuse(f"{column!r} {what} in the header", at=header.number, fix=fix)
     place = header.cells.index(file.column)
     style = None if file.style is None else header.cells.index(file.style)
@@ -251,11 +259,11 @@ def _parquet(file: _File) -> Iterator[Document]:
         with parquet.ParquetFile(file.stream.path) as table:
             schema = table.schema_arrow
             if schema.names.count(file.column) != 1:
-                file.refuse(f"{file.column!r} is missing", fix=_columns_fix(schema.names))
+                file.refuse(f"{file.column!r} is missing", fix=_columns_fix(file, schema.names))
             kind = schema.field(file.column).type
             kind = kind.value_type if arrow.types.is_dictionary(kind) else kind
             if not (arrow.types.is_string(kind) or arrow.types.is_large_string(kind)):
-                file.refuse(f"{file.column!r} holds {kind}, not text", fix=_columns_fix(schema.names))
+                file.refuse(f"{file.column!r} holds {kind}, not text", fix=_columns_fix(file, schema.names))
             if file.style is not None and schema.names.count(file.style) != 1:
                 file.refuse(f"{file.style!r} is missing", fix="set corpus.style to one of its columns")
             columns = [file.column, *([file.style] if file.style else [])]
