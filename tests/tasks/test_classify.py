@@ -68,7 +68,7 @@ def test_training_leaves_the_fitted_table_alone(reader: Reader) -> None:
     assert head.wide is not None
     batch = task.collate(rows, np.arange(20), 64, np.random.default_rng(0))
     task.loss(model, head, batch).total.backward()
-    assert head.wide.table.weight.grad is None
+    assert not head.wide.table.requires_grad
     assert head.text.output.weight.grad is not None
 
 
@@ -167,8 +167,10 @@ def test_a_bundle_holds_what_answers_need_and_no_weights_of_labels(reader: Reade
     assert set(head.state_dict()) == {
         "text.output.weight",
         "text.output.bias",
-        "wide.table.weight",
+        "wide.keys",
+        "wide.table",
         "wide.rarity",
+        "wide.bias",
         "balance",
     }
 

@@ -103,11 +103,8 @@ class _Finetuned:
         learned = tuple(one for one in parts.valid if set(one.labels) <= set(data.labels))
         whole = replace(data, parts=replace(parts, train=(*parts.train, *learned)))
         goal, _ = self._train(settings, whole, "refit")
-        values = goal.network.state_dict()
-        shapes = {name: tuple(values[name].shape) for name in values}
-        settled = weights.read(self.folder / bundle.WEIGHTS, shapes)
-        values |= {name: settled[name] for name in goal.task.SETTLED}
-        weights.save(values, self.folder / bundle.WEIGHTS)
+        path = self.folder / bundle.WEIGHTS
+        weights.save(goal.network.state_dict() | weights.some(path, goal.task.SETTLED), path)
 
 
 def _labelled(data: Data) -> Data:

@@ -13,90 +13,82 @@ from torch.nn import functional as F
 
 from autolect.nn.bottleneck import mean_of
 from autolect.nn.kernels import drop
+from autolect.nn.keyed import Keyed
 
-WIDE_WEIGHTS = 2_000_000
-"""About so many weights has the wide part of a head."""
+WIDE_WEIGHTS = 8_000_000
+"""So many weights has the wide part of a head at most."""
 PRIOR_SPREAD = 1e-3
 """Added to the spread of each feature, which a few texts may not show."""
 PAIR_WIDTH = 128
 """Features in which two texts are compared."""
 
 
-class Wide(nn.Module):
-    """Hashed sparse features straight to the labels, beside the network (Cheng 2016, arXiv:1606.07792).
+class Wide(Keyed):
+    """Sparse features straight to the labels, beside the network (Cheng 2016, arXiv:1606.07792).
 
-    ids (M,) buckets, values (M,) how much of each, groups (M,) which kind of features each is of, starts (N,)
+    ids (M,) keys of features, values (M,) how much of each, groups (M,) which kind each is of, starts (N,)
     where each item's features begin -> scores (N,L). The features of one kind have the same norm in every
-    item, so that no kind drowns another by its number.
+    item, so that no kind drowns another by its number; those that are not known count for nothing.
 
-    shares: of the squared norm, one a kind; an item that has all kinds has norm 1. The table is filled once,
-    by weights that were fitted elsewhere, and never trained.
+    shares: of the squared norm, one a kind; an item that has all kinds has norm 1.
     """
 
+    rarity: Tensor
+    bias: Tensor
+
     def __init__(self, num_labels: int, *, shares: Sequence[float] = (1.0,)) -> None:
-        super().__init__()
+        super().__init__(num_labels)
         self.scales = [(share / sum(shares)) ** 0.5 for share in shares]
-        self.table = nn.EmbeddingBag(table_rows(num_labels), num_labels, mode="sum")
-        self.table.requires_grad_(requires_grad=False)
-        nn.init.zeros_(self.table.weight)
-        self.rarity: Tensor
-        self.register_buffer("rarity", torch.ones(self.table.num_embeddings))
+        self.register_buffer("rarity", torch.zeros(1))
+        self.register_buffer("bias", torch.zeros(num_labels))
 
-    def learn_rarity(self, items: Sequence[NDArray[np.int64]]) -> None:
-        """Weigh each bucket by the inverse of its document frequency (Spärck Jones 1972) in these items."""
+    def make_room(self, count: int) -> None:
+        """See `Keyed`."""
+        super().make_room(count)
+        self.rarity = self.rarity.new_zeros(count)
+
+    def learn(self, items: Sequence[NDArray[np.int64]]) -> None:
+        """Know the features of these items, the most frequent ones if they are too many, and weigh each by
+        the inverse of its document frequency in them (Spärck Jones 1972).
+        """
         found = np.concatenate([np.unique(ids) for ids in items]) if items else np.zeros(0, dtype=np.int64)
-        counts = np.bincount(found, minlength=len(self.rarity))
-        self.rarity.copy_(torch.from_numpy(np.log((1 + len(items)) / (1 + counts)) + 1))
-
-    def fill(self, table: NDArray[np.float32]) -> None:
-        """Take a table (buckets, L) that was fitted elsewhere."""
-        self.table.weight.copy_(torch.from_numpy(table))
+        keys, counts = np.unique(found, return_counts=True)
+        most = WIDE_WEIGHTS // self.table.shape[1]
+        chosen = np.sort(np.argsort(-counts, kind="stable")[:most])
+        self.name(keys[chosen])
+        self.rarity[:-1] = torch.from_numpy(np.log((1 + len(items)) / (1 + counts[chosen])) + 1)
 
     def forward(self, ids: Tensor, values: Tensor, groups: Tensor, starts: Tensor) -> Tensor:
         """ids, values, groups, starts -> scores."""
-        weights = self.weigh(ids, values, groups, starts)
-        scores: Tensor = self.table(ids, starts, per_sample_weights=weights)
-        return scores
+        rows = self.rows(ids)
+        return self.sums(rows, starts, self.weigh(rows, values, groups, starts)) + self.bias
 
-    def weigh(self, ids: Tensor, values: Tensor, groups: Tensor, starts: Tensor) -> Tensor:
+    def weigh(self, rows: Tensor, values: Tensor, groups: Tensor, starts: Tensor) -> Tensor:
         """How much each feature (M,) of an item counts: by rarity, and to one norm a kind."""
-        values = values * self.rarity[ids]
-        ends = torch.cat([starts[1:], starts.new_tensor([len(ids)])])
-        items = torch.repeat_interleave(torch.arange(len(starts), device=ids.device), ends - starts)
+        values = values * self.rarity[rows]
+        ends = torch.cat([starts[1:], starts.new_tensor([len(rows)])])
+        items = torch.repeat_interleave(torch.arange(len(starts), device=rows.device), ends - starts)
         places = items * len(self.scales) + groups
         squares = values.new_zeros(len(starts) * len(self.scales)).index_add(0, places, values.square())
         return values.new_tensor(self.scales)[groups] * values / squares[places].clamp(min=1e-12).sqrt()
 
 
-def table_rows(num_labels: int, *, weights: int = WIDE_WEIGHTS) -> int:
-    """A power of two, so that a table of one column a label has at most so many weights."""
-    return 1 << max(10, (weights // num_labels).bit_length() - 1)
+class SparseField(Keyed):
+    """What a random field over sparse features says of units.
 
-
-class SparseField(nn.Module):
-    """What a random field over sparse features says of units; fitted elsewhere, never trained.
-
-    ids (M,) rows of its table, starts (N,) where each unit's features begin -> scores (N,L). moves (L,L): the
-    score of each tag after each.
+    ids (M,) keys of features, starts (N,) where each unit's begin -> scores (N,L). moves (L,L): the score of
+    each tag after each.
     """
 
-    def __init__(self, num_rows: int, num_labels: int) -> None:
-        super().__init__()
-        self.table = nn.EmbeddingBag(num_rows, num_labels, mode="sum")
-        self.table.requires_grad_(requires_grad=False)
-        nn.init.zeros_(self.table.weight)
-        self.moves: Tensor
-        self.register_buffer("moves", torch.zeros(num_labels, num_labels))
+    moves: Tensor
 
-    def fill(self, table: NDArray[np.float32], moves: NDArray[np.float32]) -> None:
-        """Take weights that were fitted elsewhere."""
-        self.table.weight.copy_(torch.from_numpy(table))
-        self.moves.copy_(torch.from_numpy(moves))
+    def __init__(self, num_labels: int) -> None:
+        super().__init__(num_labels)
+        self.register_buffer("moves", torch.zeros(num_labels, num_labels))
 
     def forward(self, ids: Tensor, starts: Tensor) -> Tensor:
         """ids, starts -> scores."""
-        scores: Tensor = self.table(ids, starts)
-        return scores
+        return self.sums(self.rows(ids), starts)
 
 
 class TextHead(nn.Module):

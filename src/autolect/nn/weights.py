@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from autolect.core.errors import DamagedError
+from autolect.nn.keyed import Keyed
 
 
 def save(values: Mapping[str, Tensor], path: Path) -> None:
@@ -18,7 +21,14 @@ def save(values: Mapping[str, Tensor], path: Path) -> None:
 
 
 def load(module: nn.Module, path: Path) -> None:
-    """Fill a network from a file: every weight, each of its shape, nothing besides."""
+    """Fill a network from a file: every weight, each of its shape, nothing besides.
+
+    How many sparse features a part knows is what the file says.
+    """
+    with _opened(path) as (_, shapes):
+        for name, part in module.named_modules():
+            if isinstance(part, Keyed) and len(rows := shapes.get(f"{name}.keys", ())) == 1:
+                part.make_room(rows[0])
     module.load_state_dict(
         read(path, {name: tuple(value.shape) for name, value in module.state_dict().items()})
     )
@@ -26,17 +36,29 @@ def load(module: nn.Module, path: Path) -> None:
 
 def read(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """Tensors of exactly these names and shapes; DamagedError names the first that differs."""
+    with _opened(path) as (stream, found):
+        for name in sorted(set(shapes) ^ set(found)):
+            what = "is missing" if name in shapes else "does not belong to this network"
+            raise DamagedError(f"weight {name!r} {what}", where=str(path))
+        for name, shape in shapes.items():
+            if found[name] != shape:
+                raise DamagedError(
+                    f"weight {name!r} has shape {found[name]}, {shape} expected", where=str(path)
+                )
+        return {name: stream.get_tensor(name) for name in shapes}
+
+
+def some(path: Path, names: Iterable[str]) -> dict[str, Tensor]:
+    """Tensors of these names; DamagedError where one is missing."""
+    with _opened(path) as (stream, _):
+        return {name: stream.get_tensor(name) for name in names}
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, tuple[int, ...]]]]:
+    """A file of tensors, and the shape of each."""
     try:
         with safe_open(path, framework="pt") as stream:
-            found = {name: tuple(stream.get_slice(name).get_shape()) for name in stream.keys()}  # noqa: SIM118
-            for name in sorted(set(shapes) ^ set(found)):
-                what = "is missing" if name in shapes else "does not belong to this network"
-                raise DamagedError(f"weight {name!r} {what}", where=str(path))
-            for name, shape in shapes.items():
-                if found[name] != shape:
-                    raise DamagedError(
-                        f"weight {name!r} has shape {found[name]}, {shape} expected", where=str(path)
-                    )
-            return {name: stream.get_tensor(name) for name in shapes}
+            yield stream, {name: tuple(stream.get_slice(name).get_shape()) for name in stream.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise DamagedError(f"cannot be read ({error})", where=str(path)) from None

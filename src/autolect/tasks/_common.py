@@ -15,6 +15,7 @@ from autolect.core.config import Section
 from autolect.core.device import Device, on
 from autolect.core.goal import Tensors
 from autolect.nn.heads import Wide
+from autolect.nn.keyed import NO_KEY
 from autolect.nn.losses import tensors
 from autolect.text.features import buckets
 from autolect.text.tokenizer import MASK, NUM_SPECIAL
@@ -111,18 +112,18 @@ def over_rows(
 
 
 class Bag(NamedTuple):
-    """The sparse features of one item: buckets, how much of each, and its group, (M,) each."""
+    """The sparse features of one item: keys, how much of each, and its group, (M,) each."""
 
     ids: NDArray[np.int64]
     values: NDArray[np.float32]
     groups: NDArray[np.int64]
 
 
-def bag(groups: Sequence[Sequence[str]], *, count: int) -> Bag:
-    """Features as often as they stand there -> buckets; a feature's value grows with the logarithm."""
+def bag(groups: Sequence[Sequence[str]]) -> Bag:
+    """Features as often as they stand there -> keys; a feature's value grows with the logarithm."""
     ids, values = [], []
     for features in groups:
-        found, times = np.unique(buckets(features, count=count), return_counts=True)
+        found, times = np.unique(buckets(features, count=NO_KEY), return_counts=True)
         ids.append(found)
         values.append(1 + np.log(times, dtype=np.float32))
     numbers = np.repeat(np.arange(len(groups)), [len(found) for found in ids])

@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from autolect.nn.crf import Crf, iob2_rules
-from autolect.nn.heads import SparseField, UnitHead, table_rows
+from autolect.nn.heads import SparseField, UnitHead
 
-SPARSE_WEIGHTS = 4_000_000
-"""About so many weights has the table of sparse features: with half of them entity F1 fell by a point or two
-where tags are many (docs/LOG.md)."""
 BALANCE = (0.6, 0.6)
 """How much the network and the sparse features count before anything is known."""
 TRUST = 16.0
@@ -40,7 +37,7 @@ class TagHead(nn.Module):
         super().__init__()
         self.units = UnitHead(width, num_labels=len(labels), dropout=dropout)
         self.moves = nn.Parameter(torch.zeros(len(labels), len(labels)))
-        self.field = SparseField(sparse_rows(len(labels)), len(labels)) if sparse else None
+        self.field = SparseField(len(labels)) if sparse else None
         self.crf = Crf(*iob2_rules(labels))
         self.balance: Tensor
         self.lean: Tensor
@@ -54,11 +51,6 @@ class TagHead(nn.Module):
         first = torch.zeros_like(mixed[0, 0])
         first[0] = 1.0
         return mixed - lean * first, torch.einsum("p,pij->ij", balance, moves)
-
-
-def sparse_rows(num_labels: int) -> int:
-    """Rows of the table of sparse features."""
-    return table_rows(num_labels, weights=SPARSE_WEIGHTS)
 
 
 def likeliest(head: TagHead, known: Sequence[Scored]) -> Tensor:

@@ -21,7 +21,7 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.metrics import Tally
 from autolect.core.results import Label, Labels
-from autolect.nn.heads import TextHead, Wide, prototypes, table_rows
+from autolect.nn.heads import TextHead, Wide, prototypes
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks import _linear
@@ -194,10 +194,12 @@ class Classify:
         wide = head.wide
         if wide is None:
             return
-        wide.learn_rarity([one.ids for one in rows.features])
+        wide.learn([one.ids for one in rows.features])
         features, balanced = _sparse(wide, rows), self.config.weights == "balanced"
         with torch.no_grad():
-            wide.fill(_linear.fit(features, rows.targets, balanced=balanced))
+            line = _linear.fit(features, rows.targets, balanced=balanced)
+            wide.fill(line.weights)
+            wide.bias.copy_(torch.from_numpy(line.bias))
         if len(rows.ids) > FEW:
             return
         scores = np.zeros((len(rows.ids), 2, len(self.labels)))
@@ -205,9 +207,8 @@ class Classify:
             mine = np.arange(len(rows.ids)) % FOLDS == fold
             weight, bias = prototypes(pooled[~mine], targets[~mine])
             scores[mine, 0] = (pooled[mine] @ weight.T + bias).numpy()
-            scores[mine, 1] = features[mine] @ _linear.fit(
-                features[~mine], rows.targets[~mine], balanced=balanced
-            )
+            line = _linear.fit(features[~mine], rows.targets[~mine], balanced=balanced)
+            scores[mine, 1] = line.scores(features[mine])
         head.balance.copy_(self._likeliest(head, scores, rows.targets, start=EVEN, trust=EVEN_TRUST))
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
@@ -369,17 +370,19 @@ class Classify:
         if self.config.features == "none":
             return NO_BAG
         found = text_features(text, language=reader.tokenizer.language)
-        return bag(found, count=table_rows(len(self.labels)))
+        return bag(found)
 
 
 def _sparse(wide: Wide, rows: Rows) -> csr_matrix:
-    """The weighed sparse features of rows, (N,M)."""
+    """The weighed sparse features of rows that are known, (N,K)."""
     from scipy.sparse import csr_matrix
 
     ids, values, groups, starts = wide_arguments(wide_tensors(rows.features))
-    weights = wide.weigh(ids, values, groups, starts).numpy()
+    places = wide.rows(ids)
+    weights = wide.weigh(places, values, groups, starts).numpy()
     ends = np.append(starts.numpy(), len(ids))
-    return csr_matrix((weights, ids.numpy(), ends), shape=(len(rows.ids), wide.table.num_embeddings))
+    known = csr_matrix((weights, places.numpy(), ends), shape=(len(rows.ids), len(wide.keys)))
+    return known[:, :-1]
 
 
 PLUGIN, CONFIG = Classify, ClassifyConfig

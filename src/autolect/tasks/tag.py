@@ -22,12 +22,13 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.metrics import Tally
 from autolect.core.results import Span
+from autolect.nn.keyed import NO_KEY
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks import _field
 from autolect.tasks._common import LabelsConfig, hidden, over_rows
 from autolect.tasks._pieces import NO_FEATURES, Piece, Rows, cut, owners, sparse
-from autolect.tasks._two_fields import Scored, TagHead, likeliest, sparse_rows
+from autolect.tasks._two_fields import Scored, TagHead, likeliest
 from autolect.text import segment
 from autolect.text.features import buckets, token_features
 from autolect.text.labelled import LabelledTokens, TokenExample, read_tokens
@@ -136,10 +137,11 @@ class Tag:
         found = _field.fit(
             [piece.features for piece in pieces],
             [piece.tags for piece in pieces],
-            num_features=sparse_rows(len(self.labels)),
             num_tags=len(self.labels),
         )
-        head.field.fill(*found)
+        head.field.name(found.keys)
+        head.field.fill(found.table)
+        head.field.moves.copy_(torch.from_numpy(found.moves))
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
         """Choose how much each part of the head counts, by the likelihood of these rows (Platt 1999); then
@@ -353,11 +355,10 @@ class Tag:
         return torch.stack([scores, sparse.view(scores.shape)])
 
     def _features(self, words: list[str]) -> list[NDArray[np.int64]]:
-        """The numbers of each unit's sparse features."""
+        """The keys of each unit's sparse features."""
         if self.config.features == "none":
             return [NO_FEATURES] * len(words)
-        count = sparse_rows(len(self.labels))
-        return [buckets(features, count=count) for features in token_features(words)]
+        return [buckets(features, count=NO_KEY) for features in token_features(words)]
 
     def _tags(self, example: TokenExample, numbers: list[int], shares: list[float]) -> Tags:
         tags = tuple(self.labels[number] for number in numbers)
