@@ -60,7 +60,7 @@ def test_sentences_are_alike_by_their_kinds_of_entities() -> None:
 
     examples = [*([sentence("O", "O")] * 10), *([sentence("B-city", "I-city"), sentence("B-city", "O")] * 5)]
     taken = surest(examples, [0.0] * 10 + [0.9] * 10)
-    assert [one.tags for one in taken].count(("O", "O")) == round(SHARE * 10)
+    assert [one.labels for one in taken].count(("O", "O")) == round(SHARE * 10)
     assert len(taken) == 2 * round(SHARE * 10)
 
 
@@ -151,7 +151,7 @@ def test_scores_are_told_apart_by_a_column(classified: Summary, tmp_path: Path) 
     lines = (classified.folder.parent / "labels.tsv").read_text(encoding="utf-8").splitlines()
     rows = [
         "label\ttext\tsource",
-        *(f"{line}\t{('mail', 'chat')[n % 3 == 0]}" for n, line in enumerate(lines)),
+        *(f"{line}\t{('mail', 'chat')[n % 4 < 2]}" for n, line in enumerate(lines)),
     ]
     path = tmp_path / "labels.tsv"
     path.write_text("\n".join(rows), encoding="utf-8")

@@ -444,9 +444,12 @@ def test_a_column_says_of_what_kind_a_text_is(
 
 
 def test_what_a_labelling_tool_wrote_has_no_columns_to_tell_kinds_by(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text(
-        '{"id": 1, "text": "one", "label": ["x"]}\n{"id": 2, "text": "two", "label": ["y"]}\n', "utf-8"
-    )
-    with pytest.raises(UserError, match="has no columns"):
+    def task(text: str, label: str) -> dict[str, object]:
+        chosen = {"type": "choices", "from_name": "c", "to_name": "t", "value": {"choices": [label]}}
+        return {"data": {"text": text}, "annotations": [{"result": [chosen]}]}
+
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([task("one", "x"), task("two", "y")]), "utf-8")
+    assert len(labelled.read_texts(path).examples) == 2
+    with pytest.raises(UserError, match=r"without task\.slice_column"):
         labelled.read_texts(path, slice_column="from")

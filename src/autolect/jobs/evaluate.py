@@ -109,7 +109,7 @@ class _Evaluation:
                 found.append(self._slice(f"{name} third, {sizes}", part, predicted))
         column = getattr(self.run.recipe.task, "slice_column", None)
         kinds = [example.slice or "(empty)" for example in self.examples] if column else []
-        for title, values, least in ((column, kinds, FEWEST), ("label", self._single_labels(), 1)):
+        for title, values, least in ((str(column), kinds, FEWEST), ("label", self._single_labels(), 1)):
             named, counts = np.unique(values, return_counts=True)
             each = [self._slice_of(title, name, values, predicted) for name in named[counts >= least]]
             found += sorted(each, key=lambda one: float(one["score"]))[:MOST_SLICES]

@@ -235,8 +235,10 @@ class _Planned:
         """Bytes on the disk beside results: checkpoints of a training, or of each worker and finalists."""
         made = sum(part.disk for part in parts if part.name == "finetuned")
         kept = self.search.workers + self.search.finalists * self.search.seeds
-        more = [name for name in ("unlabelled", "refit") if getattr(self.recipe.task, name, False)]
-        trained = max(self.search.workers + len(more), len(getattr(self.recipe.task, "curve", ())))
+        task: Any = self.recipe.task
+        more = bool(getattr(task, "unlabelled", ())) + getattr(task, "refit", False)
+        shares: tuple[float, ...] = getattr(task, "curve", ())
+        trained = max(self.search.workers + more, len(shares))
         return trained * checkpoints + (kept * made if self.recipe.search else 0.0)
 
     def _denser(self) -> float:
@@ -255,7 +257,7 @@ class _Planned:
         read |= {"style": "style"} if self.recipe.corpus.style else {}
         recipe = changed(self.recipe, {"corpus": read, "train": FEW, "finetune": FEW})
         recipe = recipe.model_copy(update={"search": None})
-        if recipe.task is not None and getattr(recipe.task, "curve", ()):
+        if recipe.task is not None and hasattr(recipe.task, "curve"):
             recipe = recipe.model_copy(update={"task": recipe.task.model_copy(update={"curve": ()})})
         run = Run(folder=self.place / name, recipe=recipe, progress=Silent())
         walk(run, until=until)

@@ -98,7 +98,7 @@ def surest(examples: Sequence[Answered], doubts: Sequence[float]) -> list[Answer
     alike: defaultdict[frozenset[str], list[int]] = defaultdict(list)
     for at, example in enumerate(examples):
         found = map(tags.kind_of, example.tags) if isinstance(example, TokenExample) else example.labels
-        alike[frozenset(found)].append(at)
+        alike[frozenset(found) - {""}].append(at)
     taken = [
         at
         for places in alike.values()
