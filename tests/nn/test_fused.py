@@ -60,8 +60,8 @@ class Written(nn.Module):
         pen, begin, found = self.task.pen(self.model, self.head, device), torch.tensor([BOS]), []
         for source in (np.array([7, 9], np.int32), np.array([30, 8, 8, 12, 5], np.int32)):
             given: dict[str, Any] = {"begin": begin, "stop": EOS, "length": 12}
-            given["memory"] = self.task.memory(self.model, source, device)
-            found += [*write(pen, **given), search(pen, **given, beams=3)]
+            given["memory"] = self.task.memory(self.model, [source], device)
+            found += [*write(pen, **given), *search(pen, **given, beams=3)]
         return found
 
 

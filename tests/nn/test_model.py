@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,8 +176,25 @@ def test_enough_beams_find_the_likeliest_text_of_all(decoder: str) -> None:
         for text in itertools.product(kept[1:], repeat=size)
         for ended in ((True,) if size < length else (False,))
     ]
-    found = search(network, begin=begin, stop=stop, length=length, memory=None, beams=64, never=never)
+    (found,) = search(network, begin=begin, stop=stop, length=length, memory=None, beams=64, never=never)
     assert found == max(texts)[1]
+
+
+@pytest.mark.parametrize("decoder", ["transformer", "lstm"])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_texts_that_are_searched_together_are_those_found_alone(decoder: str, beams: int) -> None:
+    network = model("denoise", decoder=decoder)
+    chance = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for value in network.parameters():
+            if value.dim() > 1:
+                value.normal_(std=0.5, generator=chance)
+    memory = torch.randn(9, 4, 16, generator=torch.Generator().manual_seed(1)) * 3
+    settings: dict[str, Any] = {"begin": torch.tensor([2]), "stop": 3, "length": 7, "beams": beams}
+    together = search(network, memory=memory, **settings)
+    alone = [text for row in memory for text in search(network, memory=row[None], **settings)]
+    assert together == alone
+    assert len({len(text) for text in together}) > 1
 
 
 @pytest.mark.parametrize("objective", ["autoencode", "denoise"])

@@ -50,12 +50,12 @@ class Past:
     memory: Keys | None
 
     def pick(self, rows: Tensor) -> Past:
-        """What is remembered of some rows of the batch; the memory is the same for all of them."""
+        """What is remembered of some rows of the batch."""
         hidden = [
             tuple(part[:, rows] for part in one) if isinstance(one, tuple) else one[:, rows]
             for one in self.hidden
         ]
-        memory = None if self.memory is None else self.memory.pick(torch.zeros_like(rows))
+        memory = None if self.memory is None else self.memory.pick(rows)
         return Past(hidden=hidden, memory=memory)
 
 

@@ -80,9 +80,9 @@ class Past:
     position: int = 0
 
     def pick(self, rows: Tensor) -> Past:
-        """What is remembered of some rows of the batch; the memory is the same for all of them."""
+        """What is remembered of some rows of the batch."""
         own = [None if one is None else one.pick(rows) for one in self.own]
-        memory = [None if one is None else one.pick(torch.zeros_like(rows)) for one in self.memory]
+        memory = [None if one is None else one.pick(rows) for one in self.memory]
         return Past(own=own, memory=memory, position=self.position)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +46,7 @@ def write(
     ids that are not written.
     """
     if beams > 1:
-        rows = [None] if memory is None else [row[None] for row in memory]
-        return [
-            search(model, begin=begin, stop=stop, length=length, memory=one, beams=beams, never=never)
-            for one in rows
-        ]
+        return search(model, begin=begin, stop=stop, length=length, memory=memory, beams=beams, never=never)
     chance = torch.Generator().manual_seed(seed)
     scores, past = _read(model, begin, memory, rows=1 if memory is None else memory.shape[0])
     written: list[list[int]] = [[] for _ in range(len(scores))]
@@ -77,42 +74,81 @@ def search(
     memory: Tensor | None,
     beams: int,
     never: Tensor | None = None,
-) -> list[int]:
+) -> list[list[int]]:
     """The likeliest text that goes on from ``begin`` (n,), as far as so many beginnings side by side find it.
 
-    memory (1,S,D). Texts are compared by their log-probability over their length to the power 0.6, so that
-    short ones have no advantage (Wu 2016, arXiv:1609.08144). Gives the new ids without ``stop``.
+    One for each memory of (N,S,D), all at once, or one where there is none. Texts are compared by their
+    log-probability over their length to the power 0.6, so that short ones have no advantage (Wu 2016,
+    arXiv:1609.08144). Gives the new ids without ``stop``.
     """
-    scores, past = _read(model, begin, memory, rows=1)
-    texts: list[list[int]] = [[]]
-    sums = torch.zeros(1)
-    ended: list[tuple[float, list[int]]] = []
+    found = [_Beams([[]], []) for _ in range(1 if memory is None else len(memory))]
+    scores, past = _read(model, begin, memory, rows=len(found))
+    # Of each text one beginning is followed at first; where there are fewer than beams, the others cannot be.
+    going, sums = found, torch.zeros(len(found), 1)
     for place in range(1, length + 1):
         if never is not None:
             scores[:, never] = -torch.inf
-        reached = sums[:, None] + scores.log_softmax(dim=-1)
+        followed = sums.shape[1]
+        reached = (sums.flatten()[:, None] + scores.log_softmax(dim=-1)).view(len(going), -1)
         # Twice as many as are kept, since half of them may end here.
-        best = reached.flatten().topk(min(2 * beams, reached.numel()))
-        rows, chosen = best.indices // reached.shape[1], best.indices % reached.shape[1]
-        kept: list[int] = []
-        for at, (value, row, token) in enumerate(
-            zip(best.values.tolist(), rows.tolist(), chosen.tolist(), strict=True)
-        ):
-            if token == stop:
-                ended.append((_fair(value, place), texts[row]))
-            elif len(kept) < beams and value > -torch.inf:
-                kept.append(at)
-        if not kept or (ended and max(ended)[0] >= _fair(float(best.values[kept[0]]), length)):
+        best = reached.topk(min(2 * beams, reached.shape[1]))
+        rows, chosen = best.indices // scores.shape[1], best.indices % scores.shape[1]
+        steps = [
+            one.grow(*told, place=place, stop=stop, beams=beams, length=length)
+            for one, *told in zip(going, best.values.tolist(), rows.tolist(), chosen.tolist(), strict=True)
+        ]
+        left = [at for at, kept in enumerate(steps) if kept]
+        if not left:
             break
-        order = rows[kept]
-        texts = [[*texts[int(rows[at])], int(chosen[at])] for at in kept]
-        sums = best.values[kept]
+        spare = [[*steps[at], *[steps[at][0]] * (beams - len(steps[at]))] for at in left]
+        kept = torch.tensor(spare)
+        sums = best.values[left].gather(1, kept)
+        for row, at in enumerate(left):
+            sums[row, len(steps[at]) :] = -torch.inf
+        order = (rows[left].gather(1, kept) + followed * torch.tensor(left)[:, None]).flatten()
         first, second = past
         past = tuple(None if one is None else one.pick(order) for one in (first, second))
-        scores, past = _step(model, chosen[kept][:, None], past, memory)
+        going = [going[at] for at in left]
+        scores, past = _step(model, chosen[left].gather(1, kept).view(-1, 1), past, memory)
     else:
-        ended += [(_fair(float(value), length), text) for value, text in zip(sums, texts, strict=True)]
-    return max(ended)[1]
+        for one, values in zip(going, sums.tolist(), strict=True):
+            one.ended += [(_fair(v, length), text) for v, text in zip(values, one.texts, strict=False)]
+    return [max(one.ended)[1] for one in found]
+
+
+@dataclass(slots=True)
+class _Beams:
+    """The beginnings of one text that are followed, and the texts that came to an end, with their values."""
+
+    texts: list[list[int]]
+    ended: list[tuple[float, list[int]]]
+
+    def grow(
+        self,
+        values: Sequence[float],
+        rows: Sequence[int],
+        tokens: Sequence[int],
+        *,
+        place: int,
+        stop: int,
+        beams: int,
+        length: int,
+    ) -> list[int]:
+        """Take the best continuations, best first: of which row, by which token. Gives the places of those
+        that are followed on; none where nothing can be better than what has ended.
+        """
+        kept: list[int] = []
+        for at, (value, row, token) in enumerate(zip(values, rows, tokens, strict=True)):
+            if value == -math.inf:
+                break
+            if token == stop:
+                self.ended.append((_fair(value, place), self.texts[row]))
+            elif len(kept) < beams:
+                kept.append(at)
+        if kept and self.ended and max(self.ended)[0] >= _fair(values[kept[0]], length):
+            return []
+        self.texts = [[*self.texts[rows[at]], tokens[at]] for at in kept]
+        return kept
 
 
 def _fair(value: float, length: int) -> float:

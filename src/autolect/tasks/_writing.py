@@ -203,9 +203,9 @@ class Writing:
         assert isinstance(head, Head)
         return Pen(embedding=model.embedding, decoder=head.decoder, scores=model.scores, place=device.place)
 
-    def memory(self, model: Model, source: NDArray[np.int32], device: Device) -> Tensor:
-        """States (1,S,D) of a source, for the decoder to attend to."""
-        tokens = torch.tensor([[BOS, *source.tolist(), EOS]], device=device.place)
+    def memory(self, model: Model, sources: Sequence[NDArray[np.int32]], device: Device) -> Tensor:
+        """States (N,S,D) of sources of one length, for the decoder to attend to."""
+        tokens = torch.tensor([[BOS, *source.tolist(), EOS] for source in sources], device=device.place)
         with torch.inference_mode():
             return model.encode(tokens, torch.ones_like(tokens, dtype=torch.bool))
 

@@ -86,7 +86,7 @@ class Generate(Writing):
                 begin=torch.tensor([BOS]),
                 stop=EOS,
                 length=length,
-                memory=self.memory(model, source, device),
+                memory=self.memory(model, [source], device),
                 seed=seed + place,
                 never=NEVER,
                 **chance,

@@ -5,6 +5,7 @@ in   good morning      out  早上好
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,8 @@ from autolect.text.tokenizer import BOS, EOS
 
 LONGER, MORE = 2, 10
 """A translation is at most so many times as long as its source, and so many tokens more."""
+TOGETHER = 64
+"""Sources of one length that are translated at once."""
 
 
 class TranslateConfig(WritingConfig):
@@ -56,18 +59,24 @@ class Translate(Writing):
         """A translation of each source."""
         network.eval()
         pen = self.pen(model, head, device)
-        found = []
-        for source in rows.sources:
-            ids = search(
-                pen,
-                begin=torch.tensor([BOS]),
-                stop=EOS,
-                length=LONGER * len(source) + MORE,
-                memory=self.memory(model, source, device),
-                beams=self.config.beams,
-                never=NEVER,
-            )
-            found.append(rows.reader.tokenizer.decode(ids))
+        found = [""] * len(rows.sources)
+        sizes = [len(source) for source in rows.sources]
+        order = sorted(range(len(sizes)), key=sizes.__getitem__)
+        for size, alike in itertools.groupby(order, key=sizes.__getitem__):
+            places = list(alike)
+            for start in range(0, len(places), TOGETHER):
+                some = places[start : start + TOGETHER]
+                texts = search(
+                    pen,
+                    begin=torch.tensor([BOS]),
+                    stop=EOS,
+                    length=LONGER * size + MORE,
+                    memory=self.memory(model, [rows.sources[place] for place in some], device),
+                    beams=self.config.beams,
+                    never=NEVER,
+                )
+                for place, ids in zip(some, texts, strict=True):
+                    found[place] = rows.reader.tokenizer.decode(ids)
         return found
 
 
