@@ -133,6 +133,21 @@ def test_a_plan_counts_the_search(tmp_path: Path) -> None:
     assert found.memory > 3 * 50e6
 
 
+def test_a_plan_counts_a_curve_and_what_is_learned_beside_labels(tmp_path: Path) -> None:
+    given = [f"corpus.files=['{write_corpus(tmp_path)}']", "task.kind=classify", "finetune.epochs=1"]
+    given += [f"task.train='{write_labels(tmp_path)}'", "task.refit=false"]
+    more = tmp_path / "more.txt"
+    more.write_text(
+        "\n".join(f"a dog sees the sun on day {number}" for number in range(280)), encoding="utf-8"
+    )
+    found = planned(tmp_path, *given, "task.curve=[0.25, 0.5]", f"task.unlabelled=['{more}']")
+    one = found.paces["fine-tuning"].seconds
+    took = {part.name: part.seconds for part in found.parts}
+    assert took["curve"] == pytest.approx(0.75 * one)
+    # 84 train examples, and three tenths of the others as many again.
+    assert took["finetuned"] > (1 + 1 + 0.3 * 280 / 84) * one
+
+
 def test_a_plan_without_text_is_refused(tmp_path: Path) -> None:
     settings = recipe.read(None, overrides=["start='x'"], environment={})
     with pytest.raises(UserError, match="a plan needs the text"):
