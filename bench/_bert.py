@@ -57,7 +57,7 @@ def export(bundle: Path, folder: Path) -> None:
     from tokenizers.processors import TemplateProcessing
     from transformers import BertForMaskedLM, PreTrainedTokenizerFast
 
-    from autolect.jobs.use import load
+    from autolect.jobs.using.use import load
     from autolect.text.tokenizer import BOS, EOS, PAD
 
     model = load(bundle).model

@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from autolect.core.device import choose, set_threads
-from autolect.jobs.use import Lect, load
+from autolect.jobs.using.use import Lect, load
 from autolect.nn import scoring
 from autolect.text import readers
 from autolect.text.noise import padded

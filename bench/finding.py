@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from autolect.core.progress import Silent
 from autolect.jobs.finding import embedded, joined
-from autolect.jobs.use import load
+from autolect.jobs.using.use import load
 from autolect.text import lexical
 
 Asked = tuple[list[str], list[str], list[set[int]], tuple[list[int], list[int]]]

@@ -39,7 +39,7 @@ def ours(folder: Path) -> Round:
     """The training of a task, as a run does it."""
     from autolect.core import recipe
     from autolect.core.progress import Silent
-    from autolect.jobs.finetune import read_data, train_task
+    from autolect.jobs.tuning.finetune import read_data, train_task
 
     table = {
         "start": str((folder / BUNDLE).resolve()),
@@ -80,7 +80,7 @@ def ours_to_score(folder: Path) -> Round:
     from autolect.core import recipe
     from autolect.core.device import choose
     from autolect.core.progress import Silent
-    from autolect.jobs.finetune import read_data, train_task
+    from autolect.jobs.tuning.finetune import read_data, train_task
 
     table = {
         "start": str((folder / BUNDLE).resolve()),

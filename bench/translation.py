@@ -142,7 +142,7 @@ def ours(
 def export(run: Any, folder: Path, data: dict[str, list[dict[str, str]]]) -> None:
     """The pairs as token ids, read as ours reads them, for the peer."""
     from autolect.core import bundle
-    from autolect.jobs.loading import reader_of
+    from autolect.jobs.using.loading import reader_of
 
     place = run.places["pretrained"]
     reader = reader_of(place, bundle.open_bundle(place))
@@ -316,7 +316,7 @@ def show(name: str, side: str, one: dict[str, Any]) -> None:
 def _size(run: Any) -> int:
     """Parameters of the network that translates."""
     from autolect.core import bundle
-    from autolect.jobs.loading import load_network
+    from autolect.jobs.using.loading import load_network
 
     place = run.places["finetuned"]
     network, _ = load_network(place, bundle.open_bundle(place))

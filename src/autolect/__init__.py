@@ -17,12 +17,12 @@ from autolect.core.version import __version__
 if TYPE_CHECKING:
     from autolect.core.recipe import read as read_recipe
     from autolect.jobs.run import run
-    from autolect.jobs.use import load
+    from autolect.jobs.using.use import load
 
 __all__ = ["__version__", "load", "read_recipe", "run"]
 
 _HOMES = {
-    "load": ("autolect.jobs.use", "load"),
+    "load": ("autolect.jobs.using.use", "load"),
     "read_recipe": ("autolect.core.recipe", "read"),
     "run": ("autolect.jobs.run", "run"),
 }

@@ -29,9 +29,9 @@ ORDER, TRAIN, CORE = "tests/faults/test_order.py", "tests/train", "tests/core"
 DAMAGE, NUMBERS, WRITERS = (f"tests/faults/test_{name}.py" for name in ("damage", "numbers", "writers"))
 
 SEARCH, CREW, WORKER, SEARCHES = (
-    "jobs/search.py",
-    "jobs/crew.py",
-    "jobs/worker.py",
+    "jobs/tuning/search.py",
+    "jobs/tuning/crew.py",
+    "jobs/tuning/worker.py",
     "tests/pipeline/test_search.py",
 )
 ARMS, NOISE = "tests/pipeline/test_compare.py", "tests/text/test_noise.py"

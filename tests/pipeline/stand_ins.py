@@ -12,11 +12,11 @@ from typing import Any
 from autolect.core import bundle, files, recipe
 from autolect.core.errors import UserError
 from autolect.core.progress import Progress, Silent
-from autolect.jobs import attempts
-from autolect.jobs.attempts import Attempt
-from autolect.jobs.finetune import Data
-from autolect.jobs.finetuned import finetune
 from autolect.jobs.stages import Run
+from autolect.jobs.tuning import attempts
+from autolect.jobs.tuning.attempts import Attempt
+from autolect.jobs.tuning.finetune import Data
+from autolect.jobs.tuning.finetuned import finetune
 from autolect.text.labelled_split import Parts
 
 SETTINGS = ("start=somewhere", "task.train=nothing", "seed=5", "task.refit=false")

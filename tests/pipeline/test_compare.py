@@ -14,7 +14,7 @@ from autolect.core.metrics import Mean, t_interval
 from autolect.core.progress import Silent
 from autolect.jobs import compare, suite
 from autolect.jobs.run import Summary
-from autolect.jobs.use import load
+from autolect.jobs.using.use import load
 
 from .conftest import TINY, sentences, walk, write_corpus, write_labels
 

@@ -12,11 +12,11 @@ import pytest
 from autolect.core import bundle, files, recipe
 from autolect.core.errors import UserError
 from autolect.core.progress import Silent
-from autolect.jobs import finetuned
-from autolect.jobs.curve import FILE as CURVE
-from autolect.jobs.finetune import Data, keyed, read_data, train_task
 from autolect.jobs.run import Summary
-from autolect.jobs.self_training import FILE, SHARE, SelfTrained, surest
+from autolect.jobs.tuning import finetuned
+from autolect.jobs.tuning.curve import FILE as CURVE
+from autolect.jobs.tuning.finetune import Data, keyed, read_data, train_task
+from autolect.jobs.tuning.self_training import FILE, SHARE, SelfTrained, surest
 from autolect.text.labelled import TextExample, TokenExample
 
 from .conftest import SUBJECTS, VERBS, walk

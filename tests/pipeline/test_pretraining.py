@@ -14,7 +14,7 @@ from autolect.core.progress import Silent
 from autolect.core.recipe import TrainConfig
 from autolect.jobs.pretrain import measured
 from autolect.jobs.run import Summary, run
-from autolect.jobs.use import load
+from autolect.jobs.using.use import load
 
 from .conftest import TINY, sentences, walk, write_corpus
 

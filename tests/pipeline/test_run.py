@@ -11,7 +11,7 @@ import pytest
 from autolect.core import bundle, files
 from autolect.core.errors import DamagedError, UserError
 from autolect.jobs.run import Summary
-from autolect.jobs.use import load
+from autolect.jobs.using.use import load
 
 from .conftest import walk, write_corpus, write_labels
 

@@ -15,10 +15,10 @@ import pytest
 
 from autolect.core import bundle, files
 from autolect.core.errors import UserError
-from autolect.jobs import attempts, crew
-from autolect.jobs.attempts import Attempt
 from autolect.jobs.run import Summary
-from autolect.jobs.search import FINALISTS, TRIALS
+from autolect.jobs.tuning import attempts, crew
+from autolect.jobs.tuning.attempts import Attempt
+from autolect.jobs.tuning.search import FINALISTS, TRIALS
 
 from . import stand_ins
 from .conftest import walk, write_labels

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autolect.jobs.use import Lect, load
+from autolect.jobs.using.use import Lect, load
 from autolect.text import segment
 
 from .conftest import walk

@@ -17,10 +17,10 @@ from autolect.core.errors import UserError
 from autolect.core.progress import Silent
 from autolect.core.results import Labels, Rating
 from autolect.jobs import finding
-from autolect.jobs.finetune import STRANGE, strangeness
 from autolect.jobs.judge import judge
 from autolect.jobs.run import Summary
-from autolect.jobs.use import load
+from autolect.jobs.tuning.finetune import STRANGE, strangeness
+from autolect.jobs.using.use import load
 from autolect.serve.app import create_app
 from autolect.serve.limits import ServeSettings
 

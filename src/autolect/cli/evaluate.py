@@ -97,7 +97,7 @@ def _compare(
 def _ask(ctx: typer.Context, folder: Path, path: Path) -> None:
     voice = options.voice_of(ctx)
     from autolect.jobs import suite
-    from autolect.jobs.use import load
+    from autolect.jobs.using.use import load
 
     asked = suite.read(path)
     with progress.opened(quiet=voice.quiet) as told:

@@ -22,7 +22,7 @@ def neighbours(
     """Show the words whose vectors are nearest: the static ones, or with --context the contextual ones."""
     voice = options.voice_of(ctx)
     folder = options.bundle_folder(bundle)
-    from autolect.jobs.use import load
+    from autolect.jobs.using.use import load
 
     lect = load(folder)
     for word in words:

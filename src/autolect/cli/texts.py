@@ -15,7 +15,7 @@ from autolect.core.errors import UserError
 
 if TYPE_CHECKING:
     from autolect.core.results import Gap, Prediction, Span
-    from autolect.jobs.use import Lect
+    from autolect.jobs.using.use import Lect
 
 _SHOWN_NUMBERS = 8
 
@@ -203,7 +203,7 @@ def _answer(
     voice = options.voice_of(ctx)
     folder = options.bundle_folder(bundle)
     batches = options.batches(text, file)
-    from autolect.jobs.use import load
+    from autolect.jobs.using.use import load
 
     lect = load(folder, dtype=dtype)
     tasks = {lect.info.task.kind} - {"embed"} if lect.info.task else set[str]()

@@ -1,1 +1,1 @@
-"""One file for each arrow of the way from files to a served model."""
+"""A file or a folder for each arrow of the way from files to a served model."""

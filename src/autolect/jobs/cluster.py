@@ -15,7 +15,7 @@ from autolect.core import files
 from autolect.core.errors import UserError
 from autolect.core.progress import Progress
 from autolect.jobs.finding import embedded
-from autolect.jobs.use import load
+from autolect.jobs.using.use import load
 from autolect.report import grouping, page
 from autolect.text import readers, segment
 from autolect.text.clean_steps import stop_words

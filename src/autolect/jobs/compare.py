@@ -19,7 +19,7 @@ from autolect.jobs import suite
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.run import walk
 from autolect.jobs.stages import Run
-from autolect.jobs.use import load
+from autolect.jobs.using.use import load
 from autolect.report import comparison, page
 from autolect.train.history import read_log
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from autolect.core import bundle, files, metrics, registry
 from autolect.core.device import choose, set_threads
 from autolect.core.results import Label, Labels, Place, Rating
-from autolect.jobs.finetune import Data
-from autolect.jobs.loading import load_network, reader_of
 from autolect.jobs.stages import Run, section
+from autolect.jobs.tuning.finetune import Data
+from autolect.jobs.using.loading import load_network, reader_of
 
 FILE = "evaluation.json"
 MOST_MISTAKES = 20

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from autolect.core import files
 from autolect.core.errors import DamagedError, UserError
 from autolect.core.progress import Progress
-from autolect.jobs.use import Lect, load
+from autolect.jobs.using.use import Lect, load
 from autolect.text import lexical, readers
 
 KIND = "index"

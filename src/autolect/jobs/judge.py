@@ -13,7 +13,7 @@ from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 from autolect.core.metrics import Difference, Tally, difference
 from autolect.core.progress import Progress
-from autolect.jobs.loading import load_network, reader_of
+from autolect.jobs.using.loading import load_network, reader_of
 
 SEED = 0
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from autolect.core import files, registry
 from autolect.core.errors import UserError
-from autolect.jobs.finetune import texts_without_labels
+from autolect.jobs.tuning.finetune import texts_without_labels
 from autolect.text import formats, labelled, records, streams
 from autolect.text.annotation import Annotation, marks_of, tagged
 from autolect.text.formats import brat

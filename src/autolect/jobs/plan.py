@@ -22,17 +22,17 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Goal, Tensors
 from autolect.core.progress import Progress, Silent
 from autolect.core.recipe import CorpusConfig, Recipe, SearchConfig, changed
-from autolect.jobs import contexts
-from autolect.jobs.crew import share_of_threads
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.evaluate import evaluate
-from autolect.jobs.finetune import Data, read_data, task_goal
-from autolect.jobs.finetuned import finetune
 from autolect.jobs.pretrain import Pretraining, measured, tested
 from autolect.jobs.run import STAGES, walk
 from autolect.jobs.sampling import LEAST_TEXTS, Line, taken
-from autolect.jobs.self_training import SHARE as SURE
 from autolect.jobs.stages import Run
+from autolect.jobs.tuning.crew import share_of_threads
+from autolect.jobs.tuning.finetune import Data, read_data, task_goal
+from autolect.jobs.tuning.finetuned import finetune
+from autolect.jobs.tuning.self_training import SHARE as SURE
+from autolect.jobs.using import contexts
 from autolect.text.tokenizer_training import SAMPLE as LEARNED
 from autolect.train.loop import Pace, pace
 from autolect.vectors.learners.counts import DENSE

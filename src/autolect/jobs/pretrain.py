@@ -20,10 +20,10 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.recipe import TrainConfig
 from autolect.core.version import __version__
-from autolect.jobs import contexts
-from autolect.jobs.loading import copy_vectors, load_model
 from autolect.jobs.prepare import FIGURES, TOKENS, documents
 from autolect.jobs.stages import Run, section
+from autolect.jobs.using import contexts
+from autolect.jobs.using.loading import copy_vectors, load_model
 from autolect.jobs.vectors import token_matrix
 from autolect.nn import weights
 from autolect.nn.model import (

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autolect.jobs.use import Lect
+from autolect.jobs.using.use import Lect
 
 TEXTS = 32
 """Texts that are coded and written again."""

@@ -9,14 +9,14 @@ from typing import Any
 
 from autolect.core import bundle, files
 from autolect.core.errors import UserError
-from autolect.jobs.curve import FILE as CURVE
 from autolect.jobs.evaluate import FILE as EVALUATION
 from autolect.jobs.prepare import FIGURES, documents
 from autolect.jobs.rates import rates
-from autolect.jobs.search import FINALISTS, TRIALS
-from autolect.jobs.self_training import FILE as SELF_TRAINING
 from autolect.jobs.stages import Run
-from autolect.jobs.use import Lect, load
+from autolect.jobs.tuning.curve import FILE as CURVE
+from autolect.jobs.tuning.search import FINALISTS, TRIALS
+from autolect.jobs.tuning.self_training import FILE as SELF_TRAINING
+from autolect.jobs.using.use import Lect, load
 from autolect.report import chapters, page
 from autolect.train.history import read_log
 

@@ -13,13 +13,13 @@ from autolect.core.lock import lock
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe, to_table
 from autolect.jobs import report
-from autolect.jobs.curve import curve
 from autolect.jobs.evaluate import evaluate
-from autolect.jobs.finetune import read_data
-from autolect.jobs.finetuned import finetune
 from autolect.jobs.prepare import prepare, tokenize
 from autolect.jobs.pretrain import pretrain
 from autolect.jobs.stages import Run
+from autolect.jobs.tuning.curve import curve
+from autolect.jobs.tuning.finetune import read_data
+from autolect.jobs.tuning.finetuned import finetune
 from autolect.jobs.vectors import learn_vectors
 from autolect.report import summary
 

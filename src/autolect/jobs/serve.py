@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autolect.core.dtype import DtypeName
 from autolect.core.progress import Progress
-from autolect.jobs.use import load
+from autolect.jobs.using.use import load
 from autolect.serve import app
 from autolect.serve.limits import ServeSettings
 

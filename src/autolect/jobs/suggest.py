@@ -14,7 +14,7 @@ from autolect.core.errors import UserError
 from autolect.core.progress import Progress
 from autolect.core.results import Label, Labels
 from autolect.jobs.finding import embedded
-from autolect.jobs.use import Lect, load
+from autolect.jobs.using.use import Lect, load
 from autolect.text import formats, readers
 from autolect.text.annotation import Annotation, Mark
 

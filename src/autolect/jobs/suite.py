@@ -24,7 +24,7 @@ from autolect.core import config, metrics
 from autolect.core.config import Section
 from autolect.core.errors import UserError
 from autolect.core.progress import Progress
-from autolect.jobs.use import Lect
+from autolect.jobs.using.use import Lect
 from autolect.nn import scoring
 from autolect.text import readers, records, segment, streams, tables
 from autolect.text.noise import choose, rows_of

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from autolect.core.errors import DamagedError
 from autolect.nn.keyed import Keyed
 
+_FIX = "if another version of autolect made it, make it anew or use that version"
+
 
 def save(values: Mapping[str, Tensor], path: Path) -> None:
     """Write tensors; the caller holds the folder's save protocol."""
@@ -39,12 +41,11 @@ def read(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]
     with _opened(path) as (stream, found):
         for name in sorted(set(shapes) ^ set(found)):
             what = "is missing" if name in shapes else "does not belong to this network"
-            raise DamagedError(f"weight {name!r} {what}", where=str(path))
+            raise DamagedError(f"weight {name!r} {what}", where=str(path), fix=_FIX)
         for name, shape in shapes.items():
             if found[name] != shape:
-                raise DamagedError(
-                    f"weight {name!r} has shape {found[name]}, {shape} expected", where=str(path)
-                )
+                what = f"weight {name!r} has shape {found[name]}, {shape} expected"
+                raise DamagedError(what, where=str(path), fix=_FIX)
         return {name: stream.get_tensor(name) for name in shapes}
 
 

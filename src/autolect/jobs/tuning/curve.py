@@ -8,10 +8,10 @@ from typing import Any
 
 from autolect.core import bundle, files
 from autolect.core.recipe import Recipe
-from autolect.jobs.finetune import Data, keyed, train_task
-from autolect.jobs.search import FINALISTS, with_values
-from autolect.jobs.self_training import FILE as SELF_TRAINING
 from autolect.jobs.stages import Run, section
+from autolect.jobs.tuning.finetune import Data, keyed, train_task
+from autolect.jobs.tuning.search import FINALISTS, with_values
+from autolect.jobs.tuning.self_training import FILE as SELF_TRAINING
 from autolect.text.labelled_split import some
 
 FILE = "curve.json"

@@ -10,9 +10,9 @@ from typing import Any
 from autolect.core.device import choose
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe
-from autolect.jobs.finetune import Data, TaskGoal
-from autolect.jobs.loading import TaskNetwork
 from autolect.jobs.suggest import doubt
+from autolect.jobs.tuning.finetune import Data, TaskGoal
+from autolect.jobs.using.loading import TaskNetwork
 from autolect.text import tags
 from autolect.text.labelled import TextExample, TokenExample
 from autolect.text.reading import Reader
@@ -29,7 +29,7 @@ Answered = TextExample | TokenExample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Teacher:
     """A trained task, what reads texts for it, and its score on valid."""
 
     network: TaskNetwork
@@ -69,23 +69,23 @@ class SelfTrained:
 
 
 def self_train(
-    model: Model, settings: Recipe, data: Data, *, train: Train, progress: Progress
+    teacher: Teacher, settings: Recipe, data: Data, *, train: Train, progress: Progress
 ) -> SelfTrained | None:
     """Train again on the labelled examples and on the surest answers as if they were labels (Lee 2013).
 
     None where there are too few texts to tell the surest ones.
     """
-    sure = surest(*_answers(model, settings, data, progress))
+    sure = surest(*_answers(teacher, settings, data, progress))
     if not sure:
         progress.say("self-training: too few of the texts are answered alike to tell the surest; left out")
         return None
     progress.say(f"self-training: the surest {len(sure):,} of {len(data.unlabelled):,} answers are learned")
     more = replace(data, parts=replace(data.parts, train=(*data.parts.train, *sure)))
     goal, outcome = train(settings, more, "self-training")
-    found = SelfTrained(data=more, learned=len(sure), goal=goal, outcome=outcome, before=model.score)
+    found = SelfTrained(data=more, learned=len(sure), goal=goal, outcome=outcome, before=teacher.score)
     verdict = "kept" if found.better else "not kept"
     after = outcome.best.value
-    progress.say(f"self-training: {model.score:.4f} on valid before, {after:.4f} after: {verdict}")
+    progress.say(f"self-training: {teacher.score:.4f} on valid before, {after:.4f} after: {verdict}")
     return found
 
 
@@ -108,18 +108,18 @@ def surest(examples: Sequence[Answered], doubts: Sequence[float]) -> list[Answer
 
 
 def _answers(
-    model: Model, settings: Recipe, data: Data, progress: Progress
+    teacher: Teacher, settings: Recipe, data: Data, progress: Progress
 ) -> tuple[list[Answered], list[float]]:
     """The texts with the model's answers as their labels, and how it doubts each of them."""
     device = choose(settings.finetune.dtype)
-    network, task = model.network.to(device.place), model.task
+    network, task = teacher.network.to(device.place), teacher.task
     found: list[Answered] = []
     doubts: list[float] = []
     for start in range(0, len(data.unlabelled), AT_ONCE):
         some = data.unlabelled[start : start + AT_ONCE]
         asked = task.unlabelled([one.text for one in some])
         examples = [replace(one, where=text.where) for one, text in zip(asked, some, strict=True)]
-        rows = task.rows(examples, model.reader, length=model.length)
+        rows = task.rows(examples, teacher.reader, length=teacher.length)
         answers = task.answers(network, network.model, network.head, rows, device)
         found += map(task.taught, examples, answers)
         doubts += map(doubt, answers)

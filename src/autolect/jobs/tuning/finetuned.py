@@ -9,12 +9,12 @@ from typing import Any
 from autolect.core import bundle, files
 from autolect.core.device import choose, set_threads
 from autolect.core.recipe import Recipe
-from autolect.jobs.finetune import Data, TaskGoal, keyed, train_task, write_task_bundle
-from autolect.jobs.loading import TaskNetwork, load_network, reader_of
-from autolect.jobs.search import search
-from autolect.jobs.self_training import FILE as SELF_TRAINING
-from autolect.jobs.self_training import Model, self_train
 from autolect.jobs.stages import Run, section
+from autolect.jobs.tuning.finetune import Data, TaskGoal, keyed, train_task, write_task_bundle
+from autolect.jobs.tuning.search import search
+from autolect.jobs.tuning.self_training import FILE as SELF_TRAINING
+from autolect.jobs.tuning.self_training import Teacher, self_train
+from autolect.jobs.using.loading import TaskNetwork, load_network, reader_of
 from autolect.nn import weights
 from autolect.train.loop import Outcome
 
@@ -56,7 +56,7 @@ class _Finetuned:
         data = labelled
         if self.data.unlabelled:
             network, task = trained or load_network(best.place, bundle.open_bundle(best.place))
-            data = self._self_trained(settings, self._model(settings, network, task))
+            data = self._self_trained(settings, self._teacher(settings, network, task))
         if getattr(settings.task, "refit", False):
             self._refit(settings, data)
 
@@ -72,7 +72,7 @@ class _Finetuned:
             key=keyed(self.key, data),
         )
 
-    def _model(self, settings: Recipe, network: TaskNetwork, task: Any) -> Model:
+    def _teacher(self, settings: Recipe, network: TaskNetwork, task: Any) -> Teacher:
         """What was chosen, with its score on valid."""
         set_threads()
         info = bundle.open_bundle(self.parent)
@@ -81,11 +81,11 @@ class _Finetuned:
         network.to(device.place)
         rows = task.rows(valid, reader, length=length)
         score = task.judge(network, network.model, network.head, rows, valid, device).value
-        return Model(network=network, task=task, reader=reader, length=length, score=score)
+        return Teacher(network=network, task=task, reader=reader, length=length, score=score)
 
-    def _self_trained(self, settings: Recipe, model: Model) -> Data:
+    def _self_trained(self, settings: Recipe, teacher: Teacher) -> Data:
         """Learn from texts without labels; gives what the model in the folder has learned from then."""
-        found = self_train(model, settings, self.data, train=self._train, progress=self.run.progress)
+        found = self_train(teacher, settings, self.data, train=self._train, progress=self.run.progress)
         if found is not None:
             files.save_json(self.folder / SELF_TRAINING, found.plain())
         if found is None or not found.better:

@@ -16,9 +16,9 @@ from typing import Any
 from autolect.core.device import threads
 from autolect.core.errors import UserError
 from autolect.core.progress import Progress
-from autolect.jobs import attempts
-from autolect.jobs.attempts import Attempt
-from autolect.jobs.finetune import Data
+from autolect.jobs.tuning import attempts
+from autolect.jobs.tuning.attempts import Attempt
+from autolect.jobs.tuning.finetune import Data
 
 Hopeless = Callable[[Attempt, float], bool]
 """Told each score of an attempt on valid: whether to break it off."""
@@ -107,14 +107,21 @@ class _Crew:
 
 
 class _Worker:
-    """A process of `jobs/worker.py`, and the pipe to it."""
+    """A process of `jobs/tuning/worker.py`, and the pipe to it."""
 
     def __init__(self, num_threads: int) -> None:
         self.pipe, there = Pipe()
         # Its own code is found where ours is; no folder that it is started in may hide a module (-P).
         known = os.pathsep.join(place for place in sys.path if place)
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "autolect.jobs.worker", str(there.fileno()), str(os.getpid())],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "autolect.jobs.tuning.worker",
+                str(there.fileno()),
+                str(os.getpid()),
+            ],
             env={**os.environ, "OMP_NUM_THREADS": str(num_threads), "PYTHONPATH": known},
             pass_fds=(there.fileno(),),
             stdin=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Score
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe
-from autolect.jobs.finetune import Data, train_task, write_task_bundle
+from autolect.jobs.tuning.finetune import Data, train_task, write_task_bundle
 from autolect.train.trouble import calmer, finite
 
 

@@ -18,11 +18,11 @@ from autolect.core.device import choose, set_threads
 from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 from autolect.core.results import Gap, Neighbour, Prediction
-from autolect.jobs import contexts
-from autolect.jobs.filling import Filler
-from autolect.jobs.latents import Latents
-from autolect.jobs.loading import load_model, load_network, reader_of
-from autolect.jobs.writing import Writer
+from autolect.jobs.using import contexts
+from autolect.jobs.using.filling import Filler
+from autolect.jobs.using.latents import Latents
+from autolect.jobs.using.loading import load_model, load_network, reader_of
+from autolect.jobs.using.writing import Writer
 from autolect.nn import scoring
 from autolect.nn.model import Model
 from autolect.text.noise import padded

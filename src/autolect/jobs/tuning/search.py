@@ -14,10 +14,10 @@ from autolect.core import bundle, config, files, recipe, registry
 from autolect.core.errors import DamagedError, UserError
 from autolect.core.recipe import Recipe
 from autolect.core.slots import Slots
-from autolect.jobs.attempts import Attempt
-from autolect.jobs.crew import Hopeless, Work, crew
-from autolect.jobs.finetune import Data
 from autolect.jobs.stages import Run
+from autolect.jobs.tuning.attempts import Attempt
+from autolect.jobs.tuning.crew import Hopeless, Work, crew
+from autolect.jobs.tuning.finetune import Data
 from autolect.train import checkpoint
 from autolect.train.trouble import finite
 

@@ -19,8 +19,8 @@ from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe
 from autolect.core.version import __version__
-from autolect.jobs.loading import TaskNetwork, copy_vectors, load_model, reader_of
 from autolect.jobs.pretrain import write_info
+from autolect.jobs.using.loading import TaskNetwork, copy_vectors, load_model, reader_of
 from autolect.nn import adapters, weights
 from autolect.text import readers
 from autolect.text.formats import brat

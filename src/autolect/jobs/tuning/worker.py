@@ -1,6 +1,6 @@
-"""A process that trains for a search, one attempt after the other; `jobs/crew.py` starts it and talks to it.
+"""A process that trains for a search, one attempt after the other; `crew.py` starts it and talks to it.
 
-It hears (made, parent, data) once, see `jobs/attempts.py`, then attempts. For each it tells what the progress
+It hears (made, parent, data) once, see `attempts.py`, then attempts. For each it tells what the progress
 is told, asks at each look at valid whether to go on, and ends with ("made", score) or ("failed", error).
 SIGTERM lets it save a checkpoint and end, as it does a run. It does not live longer than the process that
 started it: on Linux the kernel sees to that, elsewhere it ends when it next has something to hear.

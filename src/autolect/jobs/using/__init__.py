@@ -1,0 +1,1 @@
+"""A bundle -> answers: its network and reader opened, and what a text can be asked."""
