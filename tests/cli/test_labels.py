@@ -53,6 +53,18 @@ def test_check_tells_counts_repeats_contradictions_and_overlap(
     assert "█" in capsys.readouterr().out
 
 
+def test_check_tells_pairs_whose_length_gives_their_label_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {}
+    for name, more in (("even", ""), ("leaky", " and some more words")):
+        rows = [f"text {at}{more * (at % 2)}\tother {at}\t{['no', 'yes'][at % 2]}" for at in range(200)]
+        source = file(tmp_path, f"{name}.tsv", "\n".join(["one\tother\tlabel", *rows, ""]))
+        found = answer(capsys, "labels", "check", source, "--set", "task.kind=pair", status=0)
+        told[name] = "task.even_lengths" in str(found["troubles"])
+    assert told == {"even": False, "leaky": True}
+
+
 def test_check_reads_spans_that_a_run_would_refuse_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

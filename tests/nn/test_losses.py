@@ -34,12 +34,13 @@ def _model(vocab_size: int, *, output: str = "modern") -> Model:
     return model
 
 
-def _plain(model: Model, states: Tensor, targets: Tensor) -> Tensor:
+def _plain(model: Model, states: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     return F.cross_entropy(
         model.scores(states).flatten(0, 1).float(),
         targets.flatten(),
         ignore_index=NO_TARGET,
         reduction="sum",
+        label_smoothing=smoothing,
     )
 
 
@@ -51,8 +52,9 @@ def _gradients(model: Model, states: Tensor, loss: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("output", ["modern", "bert", "plain"])
 @pytest.mark.parametrize("count", [1, losses.ROUND, 95])
 @pytest.mark.parametrize("chunk", [1 << 20, 70 * losses.ROUND])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_loss_and_its_gradients_are_those_of_cross_entropy(
-    output: str, count: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+    output: str, count: int, chunk: int, smoothing: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(losses, "CHUNK", dict.fromkeys(losses.CHUNK, chunk))
     model = _model(70, output=output)
@@ -60,8 +62,8 @@ def test_the_loss_and_its_gradients_are_those_of_cross_entropy(
     targets = torch.full((96,), NO_TARGET)
     targets[torch.randperm(96)[:count]] = torch.randint(0, 70, (count,))
     targets = targets.view(4, 24)
-    found, number = token_loss(model, states, targets)
-    expected = _plain(model, states, targets)
+    found, number = token_loss(model, states, targets, smoothing=smoothing)
+    expected = _plain(model, states, targets, smoothing)
     assert number == count
     torch.testing.assert_close(found, expected)
     # The mean is what is differentiated in training: a factor must reach every gradient.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,50 @@ def test_what_is_shared_is_learned_before_any_training(reader: Reader, encoder: 
     assert measured["low"] <= measured["score"] <= measured["high"]
 
 
+def longer(one: PairExample) -> PairExample:
+    """What is said by a pair in more words, the same ones in both texts."""
+    more = " ".join(["old", "new", "red"] * 2)
+    return replace(one, first=f"{one.first} {more}", second=f"{one.second} {more}")
+
+
+def test_a_label_that_length_tells_by_accident_is_not_learned_from_length(reader: Reader) -> None:
+    """Half of the pairs that differ are short and no others are; asked of are short ones of both kinds."""
+    kept = [*pairs(400, seed=1, scored=False), *pairs(100, seed=3, scored=False)]
+    known = [one if one.labels == ("False",) and at % 2 else longer(one) for at, one in enumerate(kept)]
+    asked, scores = pairs(100, seed=2, scored=False), {}
+    for even in (False, True):
+        task, model, head, network = made(reader, ("False", "True"), even_lengths=even)
+        task.begin(model, head, task.rows(known[:400], reader, length=64), CPU)
+        valid = task.rows(known[400:], reader, length=64)
+        task.settle(network, model, head, valid, CPU)
+        answers = task.answers(network, model, head, task.rows(asked, reader, length=64), CPU)
+        scores[even] = task.score(asked, answers).value
+        judged = task.judge(network, model, head, valid, known[400:], CPU).figures["loss"]
+        plain = task.score(known[400:], task.answers(network, model, head, valid, CPU)).figures["loss"]
+        assert (judged == plain) != even
+    assert scores[False] < 0.97 < 0.99 < scores[True]
+
+
+def test_pairs_whose_length_tells_all_teach_a_network_nearly_nothing(reader: Reader) -> None:
+    known = [
+        one if one.labels == ("False",) and at % 2 else longer(one)
+        for at, one in enumerate(pairs(400, seed=1, scored=False))
+    ]
+    short = np.array([at for at, one in enumerate(known) if "red" not in one.first])
+    losses = {}
+    for even in (False, True):
+        task, model, head, _ = made(reader, ("False", "True"), even_lengths=even)
+        rows = task.rows(known, reader, length=64)
+        task.begin(model, head, rows, CPU)
+        losses[even] = float(task.loss(model, head, task.collate(rows, short, 64, None)).total.detach())
+    assert losses[True] < 0.2 * losses[False]
+
+
+def test_scores_have_no_labels_that_lengths_could_tell(reader: Reader) -> None:
+    with pytest.raises(UserError, match="even_lengths"):
+        made(reader, (), even_lengths=True)
+
+
 @pytest.mark.parametrize("encoder", ["bi", "cross"])
 def test_the_loss_reaches_the_encoder_and_not_the_trees(reader: Reader, encoder: str) -> None:
     task, model, head, _ = made(reader, (), encoder=encoder)
@@ -108,7 +153,7 @@ def test_trees_say_what_the_library_that_fitted_them_says() -> None:
     features = draw.normal(size=(300, 5)).astype(np.float32)
     targets = (features[:, 0] * features[:, 1] + draw.normal(size=300) * 0.1).astype(float)
     trees = Trees(1, num_trees=_trees.NUM_TREES, depth=_trees.DEPTH)
-    trees.fill(_trees.fit(features, targets[:, None], seed=0))
+    trees.fill(_trees.fit(features, targets[:, None], np.ones(len(targets)), seed=0))
     machine = GradientBoostingRegressor(
         n_estimators=_trees.NUM_TREES,
         max_depth=_trees.DEPTH,

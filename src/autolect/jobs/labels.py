@@ -14,11 +14,12 @@ import numpy as np
 from autolect.core import files, registry
 from autolect.core.errors import UserError
 from autolect.jobs.tuning.finetune import texts_without_labels
-from autolect.text import formats, labelled, records, streams
+from autolect.text import formats, labelled, lengths, records, streams
 from autolect.text.annotation import Annotation, marks_of, tagged
 from autolect.text.formats import brat
 from autolect.text.labelled_split import Overlap, Parts, conflicts, drawn, normalise, overlap
 from autolect.text.labelled_writing import DUMPS
+from autolect.text.pairs import PairExample
 
 Kind = Literal["classify", "tag"]
 
@@ -26,6 +27,8 @@ TAGGED = (".conll", ".conllu", ".iob", ".iob2", ".bio")
 TABLES = (".csv", ".tsv", *records.JSONL, ".json")
 SHOWN = 5
 """Places that are named of each kind of trouble."""
+TOLD = 0.05
+"""If lengths alone guess so many more of the labels than the most frequent one, a model would learn them."""
 RARE = 10
 """A label with fewer examples is worth a word."""
 
@@ -227,6 +230,7 @@ def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
         unseen = sorted(set(parts[name].labels) - set(known)) if name in parts else []
         if unseen:
             found.append(f"{name}: label(s) that train lacks: {', '.join(unseen)}")
+    found += _told_by_length(given["train"])
     rare = [f"{label} {count}" for label, count in known.items() if count < RARE]
     if rare:
         found.append(f"train: label(s) with fewer than {RARE} examples: {', '.join(rare)}")
@@ -234,6 +238,20 @@ def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
         most, least = next(iter(known)), list(known)[-1]
         found.append(f"train: {most!r} stands {known[most] / known[least]:.0f} times as often as {least!r}")
     return found
+
+
+def _told_by_length(examples: Sequence[Any]) -> Iterator[str]:
+    """Of pairs with labels: whether a model could answer by how long their texts are."""
+    if not isinstance(examples[0], PairExample) or examples[0].score is not None:
+        return
+    labels, places = np.unique([one.labels[0] for one in examples], return_inverse=True)
+    sizes = np.array([len(one.first) + len(one.second) for one in examples])
+    share, plain = lengths.told(sizes, places, len(labels)), np.bincount(places).max() / len(places)
+    if share - plain > TOLD:
+        yield (
+            f"train: how long its texts are tells the label of {share:.0%} of the pairs, the most frequent "
+            f"label is that of {plain:.0%}; where that is an accident set task.even_lengths = true"
+        )
 
 
 def _plan(parts: dict[str, Part], splits: Parts[Any], config: Any) -> list[str]:

@@ -31,10 +31,13 @@ slow, while in float32 8 MB stay near it and are large enough (docs/LOG.md)."""
 Targets = NDArray[np.int64]
 
 
-def token_loss(model: Model, states: Tensor, targets: Tensor) -> tuple[Tensor, int]:
+def token_loss(
+    model: Model, states: Tensor, targets: Tensor, *, smoothing: float = 0.0
+) -> tuple[Tensor, int]:
     """States (B,T,D), targets (B,T) -> (sum of losses, number of targets).
 
-    The scores over the vocabulary are computed at the targets alone.
+    The scores over the vocabulary are computed at the targets alone. smoothing: share of each target that is
+    spread over the whole vocabulary (Szegedy 2016).
     """
     flat = targets.reshape(-1)
     places = (flat != NO_TARGET).nonzero().squeeze(1)
@@ -46,9 +49,15 @@ def token_loss(model: Model, states: Tensor, targets: Tensor) -> tuple[Tensor, i
     wanted = flat[filled]
     wanted[count:] = NO_TARGET
     features = model.features(states.reshape(-1, states.shape[-1]).index_select(0, filled))
+    rows, bias = model.rows(), model.output_bias
     total: Tensor = _VocabularyLoss.apply(  # type: ignore[no-untyped-call]
-        features, model.rows(), model.output_bias, wanted, torch.is_grad_enabled()
+        features, rows, bias, wanted, torch.is_grad_enabled()
     )
+    if smoothing:
+        # The losses of all tokens differ from that of the right one by their scores alone.
+        right = (features[:count] * rows[wanted[:count]]).sum(dim=1) + bias[wanted[:count]]
+        every = features[:count] @ rows.mean(dim=0) + bias.mean()
+        total = total + smoothing * (right - every).sum()
     return total, count
 
 

@@ -69,9 +69,11 @@ class One:
 
     def loss(self, scores: Tensor, targets: Tensor, weights: Tensor, *, smoothing: float) -> Tensor:
         """Cross-entropy."""
-        chosen = targets.argmax(dim=1)
-        costs = F.cross_entropy(scores, chosen, reduction="none", label_smoothing=smoothing)
-        return (costs * weights[chosen]).sum()
+        return self.losses(scores, targets, smoothing=smoothing) @ weights[targets.argmax(dim=1)]
+
+    def losses(self, scores: Tensor, targets: Tensor, *, smoothing: float) -> Tensor:
+        """Cross-entropy of each row (B,)."""
+        return F.cross_entropy(scores, targets.argmax(dim=1), reduction="none", label_smoothing=smoothing)
 
     def costs(self, scores: Scores, targets: Scores, weights: Scores) -> Scores:
         """Cross-entropy."""
@@ -101,13 +103,18 @@ class One:
         """The label."""
         return answer.label
 
-    def score(self, examples: Sequence[TextExample | PairExample], answers: Sequence[Label]) -> Score:
-        """Accuracy, or macro F1."""
+    def score(
+        self,
+        examples: Sequence[TextExample | PairExample],
+        answers: Sequence[Label],
+        counts: NDArray[np.float64] | None = None,
+    ) -> Score:
+        """Accuracy, or macro F1. counts (N,): how much each row counts in accuracy and loss; None: alike."""
         gold = [self.gold(example) for example in examples]
         right = [a.label == label for a, label in zip(answers, gold, strict=True)]
         chances = [a.probabilities.get(label, 0.0) for a, label in zip(answers, gold, strict=True)]
-        loss = float(-np.log(np.maximum(chances, 1e-9)).mean())
-        figures = {"accuracy": float(np.mean(right)), "loss": loss}
+        loss = float(np.average(-np.log(np.maximum(chances, 1e-9)), weights=counts))
+        figures = {"accuracy": float(np.average(right, weights=counts)), "loss": loss}
         if self.balanced:
             figures["macro_f1"] = self.tally(gold, [answer.label for answer in answers]).value
         decides = figures["macro_f1" if self.balanced else "accuracy"]

@@ -46,6 +46,8 @@ class WritingConfig(DataConfig):
     """Inside the decoder."""
     hide: float = Field(default=0.1, ge=0, lt=1)
     """Share of the tokens of source and target that the network sees as [MASK] in training."""
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each target that is spread over the vocabulary in training."""
     refit: bool = False
     """After all choices, learn once more from train and valid together, in as much time again."""
 
@@ -169,8 +171,8 @@ class Writing:
 
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
         """Cross-entropy of every token of the target."""
-        total, count = token_loss(model, self._states(model, head, batch), batch["following"])
-        return Loss(total, count)
+        states = self._states(model, head, batch)
+        return Loss(*token_loss(model, states, batch["following"], smoothing=self.config.smoothing))
 
     def judge(
         self,

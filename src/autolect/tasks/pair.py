@@ -29,6 +29,7 @@ from autolect.tasks import _trees
 from autolect.tasks._choice import One
 from autolect.tasks._common import Column, DataConfig, hidden, over_rows
 from autolect.text import pair_features
+from autolect.text.lengths import Lengths
 from autolect.text.noise import padded
 from autolect.text.pair_features import Matched
 from autolect.text.pairs import PairExample, ReadPairs, number_of, parted, read_pairs
@@ -72,6 +73,9 @@ class PairConfig(DataConfig):
     """Share of each target that is spread over all labels."""
     features: Literal["none", "shared"] = "shared"
     """shared: what the texts have in common goes to boosted trees and a linear model beside the network."""
+    even_lengths: bool = False
+    """Pairs count so that how long their texts are tells nothing of the label, in training and on valid. For
+    labels that length tells by accident; `autolect labels check` says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class Rows:
     second: list[NDArray[np.int32]]
     shared: list[Matched]
     targets: NDArray[np.float64]
+    characters: NDArray[np.int64]
+    """(N,) of both texts."""
     places: list[str]
     num_cut: int
     joined: bool
@@ -129,6 +135,14 @@ class Head(nn.Module):
         mode = "score" if num_outputs == 1 else "label"
         self.register_buffer("balance", torch.tensor(BALANCE[mode][:parts]) if parts == 2 else torch.ones(1))
         self.register_buffer("scale", torch.tensor([0.0, 1.0, 0.0, 1.0]))
+        self.lengths: Lengths | None = None
+        """What the lengths of the train rows tell, in training where it is to tell nothing."""
+
+    def counts(self, characters: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How much each pair (N,) counts."""
+        if self.lengths is None:
+            return np.ones(len(targets))
+        return self.lengths.counts_for(characters, targets.argmax(axis=1))
 
 
 class Pair:
@@ -147,6 +161,12 @@ class Pair:
         self.config, self.labels = config, labels
         self.choice = One()
         self._number = {label: number for number, label in enumerate(labels)}
+        if config.even_lengths and not labels:
+            raise UserError(
+                "pairs with scores have no labels that lengths could tell",
+                where="task.even_lengths",
+                fix="leave it out",
+            )
 
     @staticmethod
     def read(path: Path, config: PairConfig) -> ReadPairs:
@@ -194,17 +214,20 @@ class Pair:
             values = rows.targets
             known = [values.mean(), values.std() or 1.0, values.min(), values.max()]
             head.scale.copy_(torch.tensor(known))
+        if self.config.even_lengths:
+            head.lengths = Lengths.of(rows.characters, rows.targets.argmax(axis=1), len(self.labels))
         if head.trees is None:
             return
         table = model.rows().detach().float()
         head.directions.copy_(table / table.norm(dim=1, keepdim=True).clamp(min=1e-12))
         every = np.concatenate([*rows.first, *rows.second, np.zeros(0, np.int32)])
-        counts = np.bincount(every, minlength=len(table))
-        head.weights.copy_(torch.from_numpy(COMMON / (COMMON + counts / max(1, counts.sum()))))
+        often = np.bincount(every, minlength=len(table))
+        head.weights.copy_(torch.from_numpy(COMMON / (COMMON + often / max(1, often.sum()))))
         head.rarity.copy_(torch.from_numpy(pair_features.rarity_of(rows.shared)))
         features, targets = self._features(head, rows), self._scaled(head, rows)
-        head.trees.fill(_trees.fit(features, targets, seed=0))
-        head.line.copy_(torch.from_numpy(_line(features, targets)))
+        counts = head.counts(rows.characters, rows.targets)
+        head.trees.fill(_trees.fit(features, targets, counts, seed=0))
+        head.line.copy_(torch.from_numpy(_line(features, targets, counts)))
         head.range.copy_(torch.from_numpy(np.stack([features.min(axis=0), features.max(axis=0)])))
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
@@ -215,6 +238,7 @@ class Pair:
         known = rows.targets.any(axis=1) if self.labels else np.ones(len(rows.targets), bool)
         scores = self._scores(network, model, head, rows, device)[known]
         targets = (rows.targets if self.labels else self._scaled(head, rows))[known]
+        counts = head.counts(rows.characters, rows.targets)[known]
         mode = "label" if self.labels else "score"
         start = np.array(BALANCE[mode]) if scores.shape[1] == 2 else np.ones(1)
 
@@ -225,7 +249,7 @@ class Pair:
                 if self.labels
                 else np.square(mixed - targets).sum(axis=1)
             )
-            return float(TRUST[mode] * np.square(change).sum() + costs.sum())
+            return float(TRUST[mode] * np.square(change).sum() + counts @ costs)
 
         best = minimize(cost, np.zeros_like(start)).x
         head.balance.copy_(torch.from_numpy(start * np.exp(best)))
@@ -254,6 +278,7 @@ class Pair:
             second=[ids[:room] for ids in second],
             shared=shared,
             targets=targets.reshape(len(examples), -1),
+            characters=np.array([len(one.first) + len(one.second) for one in examples], dtype=np.int64),
             places=[example.where for example in examples],
             num_cut=sum(max(map(len, ids)) > room for ids in zip(first, second, strict=True)),
             joined=joined,
@@ -262,7 +287,7 @@ class Pair:
     def collate(
         self, rows: Rows, chosen: NDArray[np.int64], length: int, draw: np.random.Generator | None
     ) -> Tensors:
-        """tokens, keep (2B,T), first texts before second ones, or (B,T) of both; targets (B,L).
+        """tokens, keep (2B,T), first texts before second ones, or (B,T) of both; targets (B,L), characters
 
         With ``draw`` some tokens are hidden, and where order says nothing half of the pairs change places.
         """
@@ -277,15 +302,19 @@ class Pair:
             ids = padded([*first, *second], length)
         tokens = ids if draw is None else hidden(ids, self.config.hide, draw)
         targets = rows.targets[chosen].astype(np.float32)
-        return tensors(tokens=tokens, keep=ids != PAD, targets=targets)
+        return tensors(tokens=tokens, keep=ids != PAD, targets=targets, characters=rows.characters[chosen])
 
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
         """Cross-entropy, or squared error in spreads of the scores, of the network alone."""
         assert isinstance(head, Head)
         scores = self._network(model, head, batch)
         if self.labels:
-            even = torch.ones_like(scores[0])
-            total = self.choice.loss(scores, batch["targets"], even, smoothing=self.config.smoothing)
+            targets = batch["targets"]
+            costs = self.choice.losses(scores, targets, smoothing=self.config.smoothing)
+            if head.lengths is not None:
+                counts = head.counts(batch["characters"].cpu().numpy(), targets.cpu().numpy())
+                costs = costs * torch.from_numpy(counts).to(costs)
+            total = costs.sum()
         else:
             total = (scores - (batch["targets"] - head.scale[0]) / head.scale[1]).square().sum() / 2
         return Loss(total, len(scores))
@@ -312,7 +341,9 @@ class Pair:
         device: Device,
     ) -> Score:
         """The score of its answers on these rows."""
-        return self.score(examples, self.answers(network, model, head, rows, device))
+        assert isinstance(head, Head)
+        counts = head.counts(rows.characters, rows.targets) if self.config.even_lengths else None
+        return self.score(examples, self.answers(network, model, head, rows, device), counts)
 
     def raw(self, answer: Label | Rating) -> Any:
         """What a baseline would have answered."""
@@ -322,10 +353,15 @@ class Pair:
         """What is right."""
         return example.score if example.score is not None else example.labels[0]
 
-    def score(self, examples: Sequence[PairExample], answers: Sequence[Any]) -> Score:
-        """Accuracy or Spearman's correlation; the loss or the error breaks ties."""
+    def score(
+        self,
+        examples: Sequence[PairExample],
+        answers: Sequence[Any],
+        counts: NDArray[np.float64] | None = None,
+    ) -> Score:
+        """Accuracy, where each pair counts so much (N,), or Spearman's; the loss or the error breaks ties."""
         if self.labels:
-            return self.choice.score(examples, answers)
+            return self.choice.score(examples, answers, counts)
         gold, found = (np.array([self.gold(e) for e in examples]), np.array([a.value for a in answers]))
         rank, error = metrics.spearman(gold, found), float(np.square(gold - found).mean())
         return Score(value=rank - error / 1e6, figures={"spearman": rank, "squared_error": error})
@@ -395,12 +431,14 @@ class Pair:
         return found
 
 
-def _line(features: NDArray[np.float32], targets: NDArray[np.float64]) -> NDArray[np.float32]:
+def _line(
+    features: NDArray[np.float32], targets: NDArray[np.float64], counts: NDArray[np.float64]
+) -> NDArray[np.float32]:
     """(F+1,L) a linear model, its constant first: ridge regression over features of even spread."""
     from sklearn.linear_model import RidgeCV
 
     mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
-    machine = RidgeCV(alphas=RIDGES).fit((features - mean) / spread, targets)
+    machine = RidgeCV(alphas=RIDGES).fit((features - mean) / spread, targets, sample_weight=counts)
     slopes = np.atleast_2d(machine.coef_).T / spread[:, None]
     found: NDArray[np.float32] = np.vstack([machine.intercept_ - mean @ slopes, slopes]).astype(np.float32)
     return found
