@@ -34,7 +34,7 @@ def _model(vocab_size: int, *, output: str = "modern") -> Model:
     return model
 
 
-def _plain(model: Model, states: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+def _plain(model: Model, states: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     return F.cross_entropy(
         model.scores(states).flatten(0, 1).float(),
         targets.flatten(),
