@@ -15,6 +15,7 @@ from autolect.jobs.stages import Run, section
 from autolect.text import segment
 from autolect.text.shards import open_store
 from autolect.text.tokenizer import NUM_SPECIAL, Tokenizer
+from autolect.vectors.classes import grouped
 from autolect.vectors.store import Learned, Purpose, WordVectors
 from autolect.vectors.texts import Texts, spelt
 
@@ -53,6 +54,7 @@ def learn_vectors(run: Run, corpus: Path, tokens: Path) -> Path | None:
         for name, vectors in both.items():
             vectors.save(folder, name=name)
             figures[name] = {"keys": len(vectors.keys), "tokens": int(vectors.counts.sum())}
+        grouped(both["words"], seed=run.recipe.seed).save(folder)
         facts["width"] = width
         files.save_json(folder / "vectors.json", {"kind": kind, "width": width, **figures})
 

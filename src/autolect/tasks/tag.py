@@ -30,11 +30,12 @@ from autolect.tasks._common import LabelsConfig, hidden, over_rows
 from autolect.tasks._pieces import NO_FEATURES, Piece, Rows, cut, owners, sparse
 from autolect.tasks._two_fields import Scored, TagHead, likeliest
 from autolect.text import segment
-from autolect.text.features import buckets, token_features
+from autolect.text.features import buckets, class_features, token_features
 from autolect.text.labelled import LabelledTokens, TokenExample, read_tokens
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
+from autolect.text.word_classes import WordClasses
 
 SETTLED_ROWS = 256
 """So many pieces at once when that is chosen."""
@@ -204,7 +205,7 @@ class Tag:
         for number, (example, reading) in enumerate(zip(examples, readings, strict=True)):
             owner = owners(reading.offsets, example.tokens)
             tags = np.array([self._number.get(tag, 0) for tag in example.tags], dtype=np.int64)
-            features = self._features(example.words())
+            features = self._features(example.words(), reader.classes)
             found = cut(number, reading.ids, owner, tags, features, room=length - 2)
             for piece in found:
                 # A piece that begins inside an entity begins with it, as if it had no part before.
@@ -354,11 +355,14 @@ class Tag:
         sparse = head.field(batch["features"], batch["feature_starts"])
         return torch.stack([scores, sparse.view(scores.shape)])
 
-    def _features(self, words: list[str]) -> list[NDArray[np.int64]]:
+    def _features(self, words: list[str], classes: WordClasses | None) -> list[NDArray[np.int64]]:
         """The keys of each unit's sparse features."""
         if self.config.features == "none":
             return [NO_FEATURES] * len(words)
-        return [buckets(features, count=NO_KEY) for features in token_features(words)]
+        rows = token_features(words)
+        if classes is not None:
+            rows = [[*row, *more] for row, more in zip(rows, class_features(words, classes), strict=True)]
+        return [buckets(row, count=NO_KEY) for row in rows]
 
     def _tags(self, example: TokenExample, numbers: list[int], shares: list[float]) -> Tags:
         tags = tuple(self.labels[number] for number in numbers)

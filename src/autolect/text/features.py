@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autolect.text import segment
+from autolect.text.word_classes import WordClasses, covering
 
 _AFFIX = 4
 _REACH = 2
@@ -83,6 +84,25 @@ def token_features(tokens: Sequence[str]) -> list[list[str]]:
     ]
 
 
+def class_features(tokens: Sequence[str], classes: WordClasses) -> list[list[str]]:
+    """Features of each token: the classes of its word and of those around it (Turian 2010); of a single
+    Chinese character also that word, and where in it the character stands.
+    """
+    words = covering(tokens)
+    known = [[f"{grain}={place}{one}" for grain, one in enumerate(classes.of(word))] for word, place in words]
+    rows = []
+    for at, token in enumerate(tokens):
+        row = [f"{step}C{one}" for step in _steps(at, len(tokens), _REACH) for one in known[at + step]]
+        if _is_character(token):
+            row += [
+                part
+                for step in _steps(at, len(tokens), 1)
+                for part in (f"{step}W={words[at + step][0]}", f"{step}P={words[at + step][1]}")
+            ]
+        rows.append(row)
+    return rows
+
+
 def in_characters(texts: Sequence[Sequence[str]]) -> bool:
     """Whether most tokens of these texts that have a CJK character are nothing but one: Chinese cut in
     characters.
@@ -96,6 +116,11 @@ def in_characters(texts: Sequence[Sequence[str]]) -> bool:
                 longer += len(token) > 1
     # Words of Chinese text are single characters about half of the time.
     return single > 4 * longer and single * 2 > total
+
+
+def _steps(at: int, count: int, reach: int) -> range:
+    """From a place to those around it that there are."""
+    return range(-min(reach, at), min(reach, count - 1 - at) + 1)
 
 
 def _is_character(token: str) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from autolect.text.clean import Cleaner
 from autolect.text.tokenizer import Tokenizer
+from autolect.text.word_classes import WordClasses
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Reader:
 
     cleaner: Cleaner
     tokenizer: Tokenizer
+    classes: WordClasses | None = None
+    """Of the words of the corpus, if they are known."""
 
     def read(self, texts: Sequence[str], *, masks: bool = False) -> list[Reading]:
         """Read texts; with ``masks`` a literal [MASK] is the mask token."""

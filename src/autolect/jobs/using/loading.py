@@ -12,9 +12,11 @@ from autolect.core import bundle, registry
 from autolect.core.bundle import BundleInfo
 from autolect.nn import weights
 from autolect.nn.model import Model, architecture_from
+from autolect.text import word_classes
 from autolect.text.clean import Cleaner
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import Tokenizer
+from autolect.text.word_classes import WordClasses
 from autolect.vectors import likeness
 
 VECTORS = (
@@ -22,9 +24,10 @@ VECTORS = (
     "tokens.keys.json",
     "words.safetensors",
     "words.keys.json",
+    word_classes.FILE,
     likeness.FILE,
 )
-"""Files of the static vectors in a bundle, and of how texts are compared by them."""
+"""Files of the static vectors in a bundle, of how texts are compared by them, and of the words' classes."""
 
 
 class TaskNetwork(nn.Module):
@@ -63,6 +66,9 @@ def load_network(folder: Path, info: BundleInfo) -> tuple[TaskNetwork, Any]:
 
 
 def reader_of(folder: Path, info: BundleInfo) -> Reader:
-    """Cleaning and tokenizer of a bundle."""
-    cleaner = Cleaner(info.cleaning, language=info.language)
-    return Reader(cleaner=cleaner, tokenizer=Tokenizer.load(folder))
+    """Cleaning and tokenizer of a bundle, and the classes of its words."""
+    return Reader(
+        cleaner=Cleaner(info.cleaning, language=info.language),
+        tokenizer=Tokenizer.load(folder),
+        classes=WordClasses.load(folder),
+    )
