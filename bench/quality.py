@@ -24,7 +24,7 @@ from autolect.core.progress import Silent
 from autolect.core.recipe import Recipe
 from autolect.jobs import evaluate
 from autolect.jobs.run import run
-from autolect.text.labelled_split import split
+from autolect.text.labels.split import split
 
 HELD_OUT = 0.2
 

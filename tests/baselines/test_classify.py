@@ -4,7 +4,7 @@ import pytest
 
 from autolect.baselines import tfidf
 from autolect.core import registry
-from autolect.text.labelled import TextExample
+from autolect.text.labels.labelled import TextExample
 
 NAMES = ("majority", "tfidf")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autolect.core import metrics, registry
-from autolect.text.pairs import PairExample
+from autolect.text.labels.pairs import PairExample
 
 WORDS = ("cat", "dog", "bird", "fish", "horse", "sun", "moon", "rain", "wind", "snow")
 

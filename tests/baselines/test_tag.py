@@ -8,7 +8,7 @@ import pytest
 
 from autolect.core import metrics, registry
 from autolect.text import segment
-from autolect.text.labelled import TokenExample
+from autolect.text.labels.labelled import TokenExample
 
 NAMES = ("crf", "token_majority")
 

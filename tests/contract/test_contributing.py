@@ -15,7 +15,7 @@ import torch
 from autolect.core import recipe, registry
 from autolect.nn.losses import NO_TARGET
 from autolect.nn.model import Model, architecture_for
-from autolect.text.labelled import TextExample
+from autolect.text.labels.labelled import TextExample
 from autolect.text.noise import Texts
 from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
 

@@ -17,7 +17,7 @@ from autolect.jobs.tuning import attempts
 from autolect.jobs.tuning.attempts import Attempt
 from autolect.jobs.tuning.finetune import Data
 from autolect.jobs.tuning.finetuned import finetune
-from autolect.text.labelled_split import Parts
+from autolect.text.labels.split import Parts
 
 SETTINGS = ("start=somewhere", "task.train=nothing", "seed=5", "task.refit=false")
 LOOKS = 6

@@ -17,7 +17,7 @@ from autolect.jobs.tuning import finetuned
 from autolect.jobs.tuning.curve import FILE as CURVE
 from autolect.jobs.tuning.finetune import Data, keyed, read_data, train_task
 from autolect.jobs.tuning.self_training import FILE, SHARE, SelfTrained, surest
-from autolect.text.labelled import TextExample, TokenExample
+from autolect.text.labels.labelled import TextExample, TokenExample
 
 from .conftest import SUBJECTS, VERBS, walk
 

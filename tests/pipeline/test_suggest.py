@@ -11,7 +11,7 @@ from autolect.core.progress import Silent
 from autolect.core.results import Label, Labels
 from autolect.jobs.run import Summary
 from autolect.jobs.suggest import doubt, suggest
-from autolect.text.labelled import read_texts, read_tokens
+from autolect.text.labels.labelled import read_texts, read_tokens
 
 from .conftest import sentences
 

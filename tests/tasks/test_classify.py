@@ -14,7 +14,7 @@ from autolect.nn.heads import TextHead, prototypes
 from autolect.nn.model import Model, architecture_for
 from autolect.tasks.classify import BALANCE, CONFIG, PLUGIN, ClassifyHead
 from autolect.text.clean import Cleaner
-from autolect.text.labelled import TextExample
+from autolect.text.labels.labelled import TextExample
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import train
 

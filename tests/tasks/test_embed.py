@@ -17,7 +17,7 @@ from autolect.core.errors import UserError
 from autolect.nn.model import Model, architecture_for
 from autolect.tasks.embed import CONFIG, PLUGIN
 from autolect.text.clean import Cleaner
-from autolect.text.pairs import PairExample
+from autolect.text.labels.pairs import PairExample
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import train
 

@@ -19,7 +19,7 @@ from autolect.nn.model import Model, architecture_for
 from autolect.tasks import _trees
 from autolect.tasks.pair import CONFIG, PLUGIN
 from autolect.text.clean import Cleaner
-from autolect.text.pairs import PairExample
+from autolect.text.labels.pairs import PairExample
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import train
 

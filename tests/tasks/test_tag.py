@@ -18,7 +18,7 @@ from autolect.tasks._two_fields import BALANCE, TagHead
 from autolect.tasks.tag import CONFIG, PLUGIN
 from autolect.text import segment
 from autolect.text.clean import Cleaner
-from autolect.text.labelled import TokenExample
+from autolect.text.labels.labelled import TokenExample
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import train
 

@@ -14,7 +14,7 @@ from autolect.core.device import Device
 from autolect.nn.model import Model, architecture_for
 from autolect.tasks.translate import CONFIG, PLUGIN
 from autolect.text.clean import Cleaner
-from autolect.text.pairs import PairExample
+from autolect.text.labels.pairs import PairExample
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import train
 

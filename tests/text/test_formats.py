@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autolect.core.errors import UserError
-from autolect.text import formats
-from autolect.text.annotation import Annotation, Mark, marks_of, tagged
-from autolect.text.labelled import read_texts, read_tokens
+from autolect.text.labels import formats
+from autolect.text.labels.annotation import Annotation, Mark, marks_of, tagged
+from autolect.text.labels.labelled import read_texts, read_tokens
 
 DOCCANO = '{"id": 1, "text": "Ann met Bob", "label": [[0, 3, "PER"], [8, 11, "PER"]]}\n'
 RELATED = (

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from autolect.core.errors import UserError
 from autolect.core.metrics import entities
-from autolect.text import conll, labelled, streams, tags
+from autolect.text import conll, streams
+from autolect.text.labels import labelled, tags
 
 TEXTS = "positive\ta fine film\nnegative\ta dull film\npositive\tso good\n"
 

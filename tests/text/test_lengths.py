@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autolect.text.lengths import Lengths, told
+from autolect.text.labels.lengths import Lengths, told
 
 
 def drawn(*, leaks: bool, num: int = 4000) -> tuple[np.ndarray, np.ndarray]:

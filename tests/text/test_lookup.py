@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from autolect.text.labels.pairs import PairExample
 from autolect.text.lookup import lookup
-from autolect.text.pairs import PairExample
 
 
 def pairs(*texts: tuple[str, str]) -> list[PairExample]:

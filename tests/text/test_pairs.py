@@ -9,7 +9,7 @@ import pytest
 
 from autolect.core.errors import UserError
 from autolect.text import pair_features
-from autolect.text.pairs import PairExample, parted, read_pairs
+from autolect.text.labels.pairs import PairExample, parted, read_pairs
 
 
 def file(folder: Path, name: str, content: str) -> Path:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from autolect.core.config import Section
 from autolect.text.features import character_features, in_characters, word_features
-from autolect.text.labelled import TokenExample
+from autolect.text.labels.labelled import TokenExample
 from autolect.train.field import fitted
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from autolect.core.config import Section
-from autolect.text.pairs import PairExample
+from autolect.text.labels.pairs import PairExample
 
 AT_ONCE = 500
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from autolect.core import metrics
 from autolect.core.config import Section
 from autolect.text import pair_features
-from autolect.text.pairs import PairExample
+from autolect.text.labels.pairs import PairExample
 
 
 class OverlapConfig(Section):

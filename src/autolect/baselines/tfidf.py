@@ -17,7 +17,7 @@ import numpy as np
 from autolect.core import metrics
 from autolect.core.config import Section
 from autolect.text import segment
-from autolect.text.labelled import TextExample
+from autolect.text.labels.labelled import TextExample
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from autolect.core.config import Section
-from autolect.text.labelled import TokenExample
+from autolect.text.labels.labelled import TokenExample
 
 
 class TokenMajorityConfig(Section):

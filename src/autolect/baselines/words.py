@@ -8,8 +8,8 @@ from typing import Literal
 
 from autolect.core.config import Section
 from autolect.text import lexical
+from autolect.text.labels.pairs import PairExample
 from autolect.text.lookup import lookup
-from autolect.text.pairs import PairExample
 
 
 class WordsConfig(Section):

@@ -14,7 +14,8 @@ from autolect.core import files
 from autolect.core.device import power
 from autolect.core.errors import UserError
 from autolect.jobs.labels import LARGEST_LOOK, TABLES, TAGGED, Look, look
-from autolect.text import columns, language, readers, streams, tables
+from autolect.text import language, readers, streams, tables
+from autolect.text.labels import columns
 
 SAMPLE_CHARACTERS = 200_000
 """How much text is read to tell the language and the bytes a character takes."""

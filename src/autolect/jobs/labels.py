@@ -14,12 +14,13 @@ import numpy as np
 from autolect.core import files, registry
 from autolect.core.errors import UserError
 from autolect.jobs.tuning.finetune import texts_without_labels
-from autolect.text import formats, labelled, lengths, records, streams
-from autolect.text.annotation import Annotation, marks_of, tagged
-from autolect.text.formats import brat
-from autolect.text.labelled_split import Overlap, Parts, conflicts, drawn, normalise, overlap
-from autolect.text.labelled_writing import DUMPS
-from autolect.text.pairs import PairExample
+from autolect.text import records, streams
+from autolect.text.labels import formats, labelled, lengths
+from autolect.text.labels.annotation import Annotation, marks_of, tagged
+from autolect.text.labels.formats import brat
+from autolect.text.labels.pairs import PairExample
+from autolect.text.labels.split import Overlap, Parts, conflicts, drawn, normalise, overlap
+from autolect.text.labels.writing import DUMPS
 
 Kind = Literal["classify", "tag"]
 

@@ -15,8 +15,9 @@ from autolect.core.progress import Progress
 from autolect.core.results import Label, Labels
 from autolect.jobs.finding import embedded
 from autolect.jobs.using.use import Lect, load
-from autolect.text import formats, readers
-from autolect.text.annotation import Annotation, Mark
+from autolect.text import readers
+from autolect.text.labels import formats
+from autolect.text.labels.annotation import Annotation, Mark
 
 AT_ONCE = 256
 POOL = 8

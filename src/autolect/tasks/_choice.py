@@ -14,8 +14,8 @@ from autolect.core import metrics
 from autolect.core.goal import Score
 from autolect.core.metrics import Tally
 from autolect.core.results import Label, Labels
-from autolect.text.labelled import TextExample
-from autolect.text.pairs import PairExample
+from autolect.text.labels.labelled import TextExample
+from autolect.text.labels.pairs import PairExample
 
 Scores = NDArray[np.float64]
 

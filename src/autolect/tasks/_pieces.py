@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autolect.core.goal import Tensors
 from autolect.nn.losses import tensors
-from autolect.text.labelled import TokenExample
+from autolect.text.labels.labelled import TokenExample
 
 NO_FEATURES: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 

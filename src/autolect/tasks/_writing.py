@@ -25,9 +25,9 @@ from autolect.nn.losses import NO_TARGET, tensors, token_loss
 from autolect.nn.model import Architecture, Model
 from autolect.nn.writing import Pen
 from autolect.tasks._common import DataConfig, hidden, over_rows
+from autolect.text.labels.pairs import PairExample
 from autolect.text.language import guess
 from autolect.text.noise import padded
-from autolect.text.pairs import PairExample
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import BOS, EOS, NUM_SPECIAL, PAD
 

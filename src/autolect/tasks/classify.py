@@ -39,7 +39,7 @@ from autolect.tasks._common import (
     wide_tensors,
 )
 from autolect.text.features import text_features
-from autolect.text.labelled import LabelledTexts, TextExample, read_texts
+from autolect.text.labels.labelled import LabelledTexts, TextExample, read_texts
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD

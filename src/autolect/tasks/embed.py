@@ -29,9 +29,9 @@ from autolect.nn.kernels import drop
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks._common import Column, DataConfig, hidden, over_rows
+from autolect.text.labels.pairs import PairExample, ReadPairs, read_pairs
 from autolect.text.lookup import Lookup, lookup
 from autolect.text.noise import padded
-from autolect.text.pairs import PairExample, ReadPairs, read_pairs
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import BOS, EOS, MASK, NUM_SPECIAL, PAD
 from autolect.vectors import likeness

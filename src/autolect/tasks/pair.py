@@ -29,10 +29,10 @@ from autolect.tasks import _trees
 from autolect.tasks._choice import One
 from autolect.tasks._common import Column, DataConfig, hidden, over_rows
 from autolect.text import pair_features
-from autolect.text.lengths import Lengths
+from autolect.text.labels.lengths import Lengths
+from autolect.text.labels.pairs import PairExample, ReadPairs, number_of, parted, read_pairs
 from autolect.text.noise import padded
 from autolect.text.pair_features import Matched
-from autolect.text.pairs import PairExample, ReadPairs, number_of, parted, read_pairs
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import EOS, PAD
 

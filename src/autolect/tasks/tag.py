@@ -31,7 +31,7 @@ from autolect.tasks._pieces import NO_FEATURES, Piece, Rows, cut, owners, sparse
 from autolect.tasks._two_fields import Scored, TagHead, likeliest
 from autolect.text import segment
 from autolect.text.features import buckets, class_features, token_features
-from autolect.text.labelled import LabelledTokens, TokenExample, read_tokens
+from autolect.text.labels.labelled import LabelledTokens, TokenExample, read_tokens
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD

@@ -18,7 +18,7 @@ from autolect.nn.model import Model
 from autolect.nn.writing import search
 from autolect.tasks._common import Column
 from autolect.tasks._writing import NEVER, Rows, Writing, WritingConfig
-from autolect.text.pairs import ReadPairs, read_pairs
+from autolect.text.labels.pairs import ReadPairs, read_pairs
 from autolect.text.tokenizer import BOS, EOS
 
 LONGER, MORE = 2, 10

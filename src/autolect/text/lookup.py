@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autolect.core.results import Place
-from autolect.text.pairs import PairExample
+from autolect.text.labels.pairs import PairExample
 
 AT_ONCE = 256
 """Texts that ask together."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autolect.text.features import buckets, text_features
-from autolect.text.pairs import PairExample
+from autolect.text.labels.pairs import PairExample
 
 BUCKETS = 1 << 18
 KINDS, OF_KIND = 6, 5

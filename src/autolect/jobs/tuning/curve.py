@@ -12,7 +12,7 @@ from autolect.jobs.stages import Run, section
 from autolect.jobs.tuning.finetune import Data, keyed, train_task
 from autolect.jobs.tuning.search import FINALISTS, with_values
 from autolect.jobs.tuning.self_training import FILE as SELF_TRAINING
-from autolect.text.labelled_split import some
+from autolect.text.labels.split import some
 
 FILE = "curve.json"
 

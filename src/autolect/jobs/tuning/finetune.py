@@ -23,8 +23,8 @@ from autolect.jobs.pretrain import write_info
 from autolect.jobs.using.loading import TaskNetwork, copy_vectors, load_model, reader_of
 from autolect.nn import adapters, weights
 from autolect.text import readers
-from autolect.text.formats import brat
-from autolect.text.labelled_split import Overlap, Parts, conflicts, drawn, normalise, overlap
+from autolect.text.labels.formats import brat
+from autolect.text.labels.split import Overlap, Parts, conflicts, drawn, normalise, overlap
 from autolect.text.readers import Document
 from autolect.text.reading import Reader
 from autolect.train.loop import Outcome, fit

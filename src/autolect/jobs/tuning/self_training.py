@@ -13,8 +13,8 @@ from autolect.core.recipe import Recipe
 from autolect.jobs.suggest import doubt
 from autolect.jobs.tuning.finetune import Data, TaskGoal
 from autolect.jobs.using.loading import TaskNetwork
-from autolect.text import tags
-from autolect.text.labelled import TextExample, TokenExample
+from autolect.text.labels import tags
+from autolect.text.labels.labelled import TextExample, TokenExample
 from autolect.text.reading import Reader
 from autolect.train.loop import Outcome
 

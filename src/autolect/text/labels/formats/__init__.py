@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from autolect.core.errors import UserError
-from autolect.text.annotation import Annotation, checked
+from autolect.text.labels.annotation import Annotation, checked
 from autolect.text.records import holds_records
 
 

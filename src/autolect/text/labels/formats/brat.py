@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from autolect.text.annotation import Annotation, Mark
+from autolect.text.labels.annotation import Annotation, Mark
 from autolect.text.streams import MAX_BYTES, TextFile, numbered_lines, refuse
 
 NAME, SUFFIX = "brat", ""

@@ -17,9 +17,10 @@ import numpy as np
 import regex
 
 from autolect.core.errors import UserError
-from autolect.text import near, tags
-from autolect.text.labelled import TextExample, TokenExample
-from autolect.text.pairs import PairExample
+from autolect.text import near
+from autolect.text.labels import tags
+from autolect.text.labels.labelled import TextExample, TokenExample
+from autolect.text.labels.pairs import PairExample
 
 Example = TypeVar("Example", TextExample, TokenExample, PairExample)
 Kind = Literal["exact", "normalised", "near"]

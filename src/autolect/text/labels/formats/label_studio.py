@@ -12,7 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from autolect.text.annotation import Annotation, Mark, spans_in
+from autolect.text.labels.annotation import Annotation, Mark, spans_in
 from autolect.text.records import Record, holds_records, read_records
 from autolect.text.streams import refuse, suffix
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autolect.core.errors import UserError
-from autolect.text import columns, tables
+from autolect.text import tables
+from autolect.text.labels import columns
 from autolect.text.records import holds_records
 from autolect.text.streams import refuse
 

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 
-from autolect.text.annotation import Annotation, tagged
+from autolect.text.labels.annotation import Annotation, tagged
 from autolect.text.streams import refuse
 
 HEADER = ("text", "label")

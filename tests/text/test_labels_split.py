@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autolect.core.errors import UserError
-from autolect.text import labelled_split, near, segment
-from autolect.text.labelled import TextExample, TokenExample
-from autolect.text.labelled_split import Parts
-from autolect.text.pairs import PairExample
+from autolect.text import near, segment
+from autolect.text.labels import split as splitting
+from autolect.text.labels.labelled import TextExample, TokenExample
+from autolect.text.labels.pairs import PairExample
+from autolect.text.labels.split import Parts
 
 
 def example(text: str, label: str = "a", where: str = "f:1") -> TextExample:
@@ -39,7 +40,7 @@ def tagged(words: str, tags: str) -> TokenExample:
 
 
 def test_parts_have_their_shares_and_the_mix_of_labels() -> None:
-    parts = labelled_split.split(many(a=100, b=50, c=10), valid=0.1, test=0.2, seed=0)
+    parts = splitting.split(many(a=100, b=50, c=10), valid=0.1, test=0.2, seed=0)
     assert Counter(e.label for e in parts.train) == {"a": 70, "b": 35, "c": 7}
     assert Counter(e.label for e in parts.valid) == {"a": 10, "b": 5, "c": 1}
     assert Counter(e.label for e in parts.test) == {"a": 20, "b": 10, "c": 2}
@@ -53,7 +54,7 @@ def test_nothing_is_lost_and_every_label_stays_in_train(
     counts: dict[str, int], valid: float, test: float, seed: int
 ) -> None:
     examples = many(**counts)
-    parts = labelled_split.split(examples, valid=valid, test=test, seed=seed)
+    parts = splitting.split(examples, valid=valid, test=test, seed=seed)
     assert Counter((*parts.train, *parts.valid, *parts.test)) == Counter(examples)
     assert {e.label for e in parts.train} == set(counts)
     for part, share in ((parts.valid, valid), (parts.test, test)):
@@ -62,24 +63,24 @@ def test_nothing_is_lost_and_every_label_stays_in_train(
 
 def test_the_same_seed_gives_the_same_parts_and_another_seed_others() -> None:
     examples = many(a=50, b=50)
-    first = labelled_split.split(examples, valid=0.1, test=0.1, seed=0)
-    assert labelled_split.split(examples, valid=0.1, test=0.1, seed=0) == first
-    assert labelled_split.split(examples, valid=0.1, test=0.1, seed=1) != first
+    first = splitting.split(examples, valid=0.1, test=0.1, seed=0)
+    assert splitting.split(examples, valid=0.1, test=0.1, seed=0) == first
+    assert splitting.split(examples, valid=0.1, test=0.1, seed=1) != first
 
 
 def test_a_share_keeps_the_mix_and_one_example_of_each_label_at_least() -> None:
     given = tuple(many(a=100, b=50, c=10))
-    tenth = labelled_split.some(given, 0.1, seed=0)
+    tenth = splitting.some(given, 0.1, seed=0)
     assert Counter(e.label for e in tenth) == {"a": 10, "b": 5, "c": 1}
-    assert Counter(e.label for e in labelled_split.some(given, 0.001, seed=0)) == {"a": 1, "b": 1, "c": 1}
-    assert labelled_split.some(given, 1.0, seed=0) == given
+    assert Counter(e.label for e in splitting.some(given, 0.001, seed=0)) == {"a": 1, "b": 1, "c": 1}
+    assert splitting.some(given, 1.0, seed=0) == given
     each = tuple(many(a=1, b=1))
-    assert labelled_split.some(each, 0.5, seed=0) == each
+    assert splitting.some(each, 0.5, seed=0) == each
 
 
 def test_a_label_with_one_example_is_trained_on() -> None:
     for seed in range(10):
-        parts = labelled_split.split(many(a=20, rare=1), valid=0.2, test=0.2, seed=seed)
+        parts = splitting.split(many(a=20, rare=1), valid=0.2, test=0.2, seed=seed)
         assert "rare" in {e.label for e in parts.train}
 
 
@@ -87,16 +88,16 @@ def test_texts_that_are_equal_when_normalised_are_never_parted() -> None:
     examples = [
         example(f"{shout}{at}{mark}") for at in range(40) for shout in "hH" for mark in ("", "!", " ")
     ]
-    parts = labelled_split.split(examples, valid=0.25, test=0.25, seed=0)
+    parts = splitting.split(examples, valid=0.25, test=0.25, seed=0)
     assert [len(part) for part in (parts.train, parts.valid, parts.test)] == [120, 60, 60]
-    assert all(found.num_shared == 0 for found in labelled_split.overlap(parts))
+    assert all(found.num_shared == 0 for found in splitting.overlap(parts))
 
 
 def test_pairs_that_share_a_text_are_never_parted() -> None:
     chains = [pair(f"{at} a", f"{at} b") for at in range(60)] + [
         pair(f"{at} B!", f"{at} c") for at in range(60)
     ]
-    parts = labelled_split.split(chains, valid=0.2, test=0.2, seed=0)
+    parts = splitting.split(chains, valid=0.2, test=0.2, seed=0)
     assert [len(part) for part in (parts.train, parts.valid, parts.test)] == [72, 24, 24]
     places = [{one.first.split()[0] for one in part} for part in (parts.train, parts.valid, parts.test)]
     assert not places[0] & places[1]
@@ -106,17 +107,17 @@ def test_pairs_that_share_a_text_are_never_parted() -> None:
 
 def test_a_text_of_many_pairs_binds_them_not() -> None:
     often = [pair("calm", f"text {at}") for at in range(60)]
-    assert len(labelled_split.groups(often)) == 60
+    assert len(splitting.groups(often)) == 60
     one_chain = [pair(f"text {at}", f"text {at + 1}") for at in range(60)]
-    assert len(labelled_split.groups(one_chain)) == 60, "one part would get all of them"
-    assert labelled_split.groups([]) == []
+    assert len(splitting.groups(one_chain)) == 60, "one part would get all of them"
+    assert splitting.groups([]) == []
 
 
 def test_the_rarest_label_of_pairs_that_stay_together_is_kept_in_train() -> None:
     pairs = [pair(f"{at} a", f"{at} b", "common") for at in range(40)] + [pair("3 a", "3 c", "rare")]
     for seed in range(10):
         assert "rare" in {
-            one.labels[0] for one in labelled_split.split(pairs, valid=0.2, test=0.2, seed=seed).train
+            one.labels[0] for one in splitting.split(pairs, valid=0.2, test=0.2, seed=seed).train
         }
 
 
@@ -124,28 +125,28 @@ def test_tagged_sentences_are_kept_in_proportion_by_their_rarest_type() -> None:
     common = [tagged(f"common {at}", "B-PER O") for at in range(40)]
     rare = [tagged(f"rare {at}", "B-LOC B-PER") for at in range(10)]
     none = [tagged(f"none {at}", "O O") for at in range(20)]
-    parts = labelled_split.split([*common, *rare, *none], valid=0.1, test=0.2, seed=0)
+    parts = splitting.split([*common, *rare, *none], valid=0.1, test=0.2, seed=0)
     assert Counter(e.text.split()[0] for e in parts.valid) == {"common": 4, "rare": 1, "none": 2}
     assert Counter(e.text.split()[0] for e in parts.test) == {"common": 8, "rare": 2, "none": 4}
 
 
 def test_the_key_may_be_given() -> None:
     examples = many(a=40)
-    parts = labelled_split.split(examples, valid=0.5, test=0, seed=0, key=lambda e: e.text[-1])
+    parts = splitting.split(examples, valid=0.5, test=0, seed=0, key=lambda e: e.text[-1])
     assert set(Counter(e.text[-1] for e in parts.valid).values()) == {2}
 
 
 @pytest.mark.parametrize("counts", [{"a": 1}, {"a": 1, "b": 1, "c": 1}, {"a": 2}])
 def test_too_few_examples_are_refused_with_their_counts(counts: dict[str, int]) -> None:
     with pytest.raises(UserError) as caught:
-        labelled_split.split(many(**counts), valid=0.2, test=0.2, seed=0)
+        splitting.split(many(**counts), valid=0.2, test=0.2, seed=0)
     assert f"{sum(counts.values())} different texts" in caught.value.what
     assert f"'a' {counts['a']}" in caught.value.what
 
 
 def test_no_examples_are_refused() -> None:
     with pytest.raises(UserError):
-        labelled_split.split(many(), valid=0.1, test=0, seed=0)
+        splitting.split(many(), valid=0.1, test=0, seed=0)
 
 
 # Overlap.
@@ -162,7 +163,7 @@ def test_each_shared_text_is_counted_once_by_its_best_match() -> None:
         example("nothing alike", where="test:4"),
     )
     parts = Parts(train=train, valid=test[:1], test=test)
-    in_valid, in_test, later = labelled_split.overlap(parts)
+    in_valid, in_test, later = splitting.overlap(parts)
     assert (in_test.num_exact, in_test.num_normalised, in_test.num_near) == (1, 1, 1)
     assert [(pair.kind, pair.one, pair.other) for pair in in_test.pairs] == [
         ("exact", "train:1", "test:1"),
@@ -175,9 +176,9 @@ def test_each_shared_text_is_counted_once_by_its_best_match() -> None:
 
 
 def test_texts_of_marks_only_are_not_all_the_same() -> None:
-    assert labelled_split.normalise("!!!") != labelled_split.normalise("???")
-    assert labelled_split.normalise("C++") != labelled_split.normalise("C")
-    assert labelled_split.normalise("👍") != labelled_split.normalise("👎")
+    assert splitting.normalise("!!!") != splitting.normalise("???")
+    assert splitting.normalise("C++") != splitting.normalise("C")
+    assert splitting.normalise("👍") != splitting.normalise("👎")
 
 
 def jaccard(one: str, other: str) -> float:
@@ -220,10 +221,10 @@ def test_one_text_with_two_labels_is_a_conflict() -> None:
         example("fine, film", "bad", "f:3"),
         example("dull", "bad", "f:4"),
     ]
-    (conflict,) = labelled_split.conflicts(examples)
-    assert conflict == labelled_split.Conflict(text="Fine film", labels=("good", "bad"), where=("f:1", "f:3"))
+    (conflict,) = splitting.conflicts(examples)
+    assert conflict == splitting.Conflict(text="Fine film", labels=("good", "bad"), where=("f:1", "f:3"))
 
 
 def test_one_sentence_with_two_taggings_is_a_conflict() -> None:
     examples = [tagged("in Rome", "O B-LOC"), tagged("in Rome", "O B-ORG"), tagged("in Oslo", "O B-LOC")]
-    assert [conflict.labels for conflict in labelled_split.conflicts(examples)] == [("O B-LOC", "O B-ORG")]
+    assert [conflict.labels for conflict in splitting.conflicts(examples)] == [("O B-LOC", "O B-ORG")]

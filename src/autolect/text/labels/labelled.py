@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autolect.text import columns, conll, formats, segment, tables, tags
-from autolect.text.annotation import Annotation, Mended, tagged
+from autolect.text import conll, segment, tables
+from autolect.text.labels import columns, formats, tags
+from autolect.text.labels.annotation import Annotation, Mended, tagged
 from autolect.text.records import holds_records, read_records
 from autolect.text.streams import refuse
 

@@ -1,0 +1,1 @@
+"""Labelled text: files of any tool -> examples, split, checked and written again."""
