@@ -17,7 +17,7 @@ from pathlib import Path
 from _race import processor
 
 from autolect.core import metrics
-from autolect.text.features import class_features, token_features
+from autolect.text.features import company_features, token_features
 from autolect.text.word_classes import WordClasses
 from autolect.train.field import fitted
 
@@ -38,13 +38,15 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |")
     for name in given.sets:
         known, asked = (sentences(given.sets_folder / name / f"{part}.jsonl") for part in ("train", "valid"))
-        classes = WordClasses.load(Path(bundles[name.split("-")[1]]))
-        if classes is None:
-            parser.error(f"the bundle of {name} has no classes of words")
+        language = name.split("-")[1]
+        if language not in bundles or (classes := WordClasses.load(Path(bundles[language]))) is None:
+            parser.error(f"{name} needs a bundle for {language!r} that has classes of words")
 
-        def both(tokens: Sequence[str], classes: WordClasses = classes) -> list[list[str]]:
-            pairs = zip(token_features(tokens), class_features(tokens, classes), strict=True)
-            return [[*forms, *more] for forms, more in pairs]
+        def both(
+            tokens: Sequence[str], classes: WordClasses = classes, language: str = language
+        ) -> list[list[str]]:
+            company = company_features(tokens, classes, language=language)
+            return [[*forms, *more] for forms, more in zip(token_features(tokens), company, strict=True)]
 
         shown = [name]
         for features in (token_features, both):

@@ -65,6 +65,15 @@ def test_check_tells_pairs_whose_length_gives_their_label_away(
     assert told == {"even": False, "leaky": True}
 
 
+def test_check_reads_pairs_that_have_no_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"text number {at}\tother number {at}\n" for at in range(60))
+    source = file(tmp_path, "a.tsv", f"source\ttarget\n{rows}")
+    for kind in ("translate", "embed"):
+        assert (
+            answer(capsys, "labels", "check", source, "--set", f"task.kind={kind}", status=0)["kind"] == kind
+        )
+
+
 def test_check_reads_spans_that_a_run_would_refuse_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,17 @@ def test_the_loss_and_its_gradients_are_those_of_cross_entropy(
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
+def test_smoothed_targets_cost_as_much_in_bfloat16() -> None:
+    model, states = _model(70), torch.randn(4, 24, 16)
+    targets = torch.randint(0, 70, (4, 24))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        smooth, plain = (
+            float(token_loss(model, states, targets, smoothing=one)[0].detach()) for one in (0.1, 0)
+        )
+    expected = float((_plain(model, states, targets, 0.1) - _plain(model, states, targets)).detach())
+    assert smooth - plain == pytest.approx(expected, rel=0.02)
+
+
 def test_nothing_to_predict_costs_nothing_and_has_a_gradient() -> None:
     states = torch.randn(2, 3, 16, requires_grad=True)
     loss, count = token_loss(_model(10), states, torch.full((2, 3), NO_TARGET))

@@ -134,7 +134,9 @@ def test_gaps_are_found_where_they_stand(classified: Summary) -> None:
         lect.fill(["nothing to fill"])
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "bundle.json", "tokenizer.json", "words.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "bundle.json", "tokenizer.json", "words.safetensors", "words.classes.json"]
+)
 def test_a_bundle_with_one_flipped_bit_is_refused_by_name(
     classified: Summary, tmp_path: Path, name: str
 ) -> None:

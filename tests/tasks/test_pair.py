@@ -109,9 +109,19 @@ def test_pairs_whose_length_tells_all_teach_a_network_nearly_nothing(reader: Rea
     assert losses[True] < 0.2 * losses[False]
 
 
-def test_scores_have_no_labels_that_lengths_could_tell(reader: Reader) -> None:
+def test_scores_have_no_labels_that_lengths_could_tell(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("a text\tanother\t0.5\nb text\tother\t0.1\n")
     with pytest.raises(UserError, match="even_lengths"):
-        made(reader, (), even_lengths=True)
+        PLUGIN.read(tmp_path / "a.tsv", CONFIG(train=str(tmp_path / "a.tsv"), even_lengths=True))
+
+
+def test_pairs_that_length_tells_apart_altogether_are_refused(reader: Reader) -> None:
+    known = [
+        longer(longer(one)) if one.labels == ("True",) else one for one in pairs(1000, seed=1, scored=False)
+    ]
+    task, model, head, _ = made(reader, ("False", "True"), even_lengths=True)
+    with pytest.raises(UserError, match="pairs are left"):
+        task.begin(model, head, task.rows(known, reader, length=64), CPU)
 
 
 @pytest.mark.parametrize("encoder", ["bi", "cross"])

@@ -38,6 +38,13 @@ def test_where_one_label_stands_alone_an_example_counts_little() -> None:
     assert (known.weights * known.counts)[alone].sum() < 0.02 * len(labels)
 
 
+def test_how_much_is_left_to_learn_from_is_told() -> None:
+    lengths, labels = drawn(leaks=False)
+    assert Lengths.of(lengths, labels, 2).overlap > 0.95
+    assert Lengths.of(lengths + 100 * labels, labels, 2).overlap < 0.1
+    assert 0.3 < Lengths.of(*drawn(leaks=True), 2).overlap < 0.8
+
+
 def test_even_lengths_change_nothing() -> None:
     lengths, labels = drawn(leaks=False)
     weights = Lengths.of(lengths, labels, 2).weights

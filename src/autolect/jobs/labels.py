@@ -30,6 +30,8 @@ SHOWN = 5
 """Places that are named of each kind of trouble."""
 TOLD = 0.05
 """If lengths alone guess so many more of the labels than the most frequent one, a model would learn them."""
+SURE = 3
+"""... and by more than so many standard errors."""
 RARE = 10
 """A label with fewer examples is worth a word."""
 
@@ -243,12 +245,12 @@ def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
 
 def _told_by_length(examples: Sequence[Any]) -> Iterator[str]:
     """Of pairs with labels: whether a model could answer by how long their texts are."""
-    if not isinstance(examples[0], PairExample) or examples[0].score is not None:
+    if not isinstance(examples[0], PairExample) or not examples[0].labels:
         return
     labels, places = np.unique([one.labels[0] for one in examples], return_inverse=True)
     sizes = np.array([len(one.first) + len(one.second) for one in examples])
     share, plain = lengths.told(sizes, places, len(labels)), np.bincount(places).max() / len(places)
-    if share - plain > TOLD:
+    if share - plain > max(TOLD, SURE * (plain * (1 - plain) / len(places)) ** 0.5):
         yield (
             f"train: how long its texts are tells the label of {share:.0%} of the pairs, the most frequent "
             f"label is that of {plain:.0%}; where that is an accident set task.even_lengths = true"

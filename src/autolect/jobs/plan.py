@@ -37,6 +37,9 @@ from autolect.text.tokenizer_training import SAMPLE as LEARNED
 from autolect.train.loop import Pace, pace
 from autolect.vectors.learners.counts import DENSE
 
+LEVELLING = {"tokens": ("learning_seconds", LEARNED), "vectors": ("classes_seconds", 4_000_000)}
+"""What a stage does in a time that does not grow any more from so many characters on: learning a tokenizer,
+and classes of the most frequent words."""
 SMALLER = 4
 """A second sample is so many times smaller: the two tell what grows with the text, and what does not."""
 BATCHES = 64
@@ -266,11 +269,12 @@ class _Planned:
     def _grown(self, stage: str) -> float:
         """Seconds of a stage over the whole corpus."""
         few, many = self.smaller.seconds[stage], self.run.seconds[stage]
-        if stage != "tokens":
+        if stage not in LEVELLING:
             return self.line.through(few, many)
-        learning = [_learning(run) for run in (self.smaller, self.run)]
-        learned = replace(self.line, size=min(self.total, max(LEARNED, self.line.many)))
-        return learned.through(*learning) + self.line.through(few - learning[0], many - learning[1])
+        fact, most = LEVELLING[stage]
+        level = [_fact(run.places[stage], fact) for run in (self.smaller, self.run)]
+        levelled = replace(self.line, size=min(self.total, max(most, self.line.many)))
+        return levelled.through(*level) + self.line.through(few - level[0], many - level[1])
 
     def _pace(self, training: Pretraining) -> Pace:
         """How fast pretraining goes, with the steps and looks of the whole corpus."""
@@ -342,9 +346,9 @@ def _kinds(recipe: Recipe) -> list[str]:
     return [getattr(part, "kind", "") for part in (recipe.encoder, recipe.decoder)]
 
 
-def _learning(run: Run) -> float:
-    """Seconds in which a run learned its tokenizer; a bundle's is learned already."""
-    return float(files.read_manifest(run.places["tokens"]).facts.get("learning_seconds", 0.0))
+def _fact(folder: Path, name: str) -> float:
+    """A number that a stage told of itself, 0 where it had nothing to tell."""
+    return float(files.read_manifest(folder).facts.get(name, 0.0))
 
 
 def _size(folder: Path | None, share: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,9 @@ def learn_vectors(run: Run, corpus: Path, tokens: Path) -> Path | None:
         for name, vectors in both.items():
             vectors.save(folder, name=name)
             figures[name] = {"keys": len(vectors.keys), "tokens": int(vectors.counts.sum())}
+        started = time.monotonic()
         grouped(both["words"], seed=run.recipe.seed).save(folder)
-        facts["width"] = width
+        facts |= {"width": width, "classes_seconds": round(time.monotonic() - started, 2)}
         files.save_json(folder / "vectors.json", {"kind": kind, "width": width, **figures})
 
     return run.stage("vectors", kind="vectors", needs=needs, make=make)

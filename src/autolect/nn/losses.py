@@ -55,9 +55,10 @@ def token_loss(
     )
     if smoothing:
         # The losses of all tokens differ from that of the right one by their scores alone.
-        right = (features[:count] * rows[wanted[:count]]).sum(dim=1) + bias[wanted[:count]]
-        every = features[:count] @ rows.mean(dim=0) + bias.mean()
-        total = total + smoothing * (right - every).sum()
+        chosen, sums = wanted[:count], features[:count].float()
+        right = (sums * rows.index_select(0, chosen)).sum() + bias.index_select(0, chosen).sum()
+        every = (sums.sum(dim=0) * rows.mean(dim=0)).sum() + count * bias.mean()
+        total = total + smoothing * (right - every)
     return total, count
 
 

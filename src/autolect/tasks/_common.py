@@ -75,8 +75,9 @@ class LabelsConfig(DataConfig):
     """Labels to find, by a network and by sparse features beside it."""
 
     features: Literal["none", "hashed"] = "hashed"
-    """hashed: sparse features (runs of characters and words, affixes, shapes) go straight to the labels
-    beside the network (docs/LOG.md)."""
+    """hashed: sparse features (runs of characters and words, affixes, shapes; of a tagger also the classes of
+    words that stand in like company, where the bundle has vectors) go straight to the labels beside the
+    network (docs/LOG.md)."""
     unlabelled: tuple[str, ...] = ()
     """Files of texts without labels, as `corpus.files` takes them; of tables the column "text". The surest
     answers of the trained model are learned as if they were labels, and the new model is kept if it is better
@@ -86,6 +87,19 @@ class LabelsConfig(DataConfig):
 def hidden(ids: NDArray[np.int64], share: float, draw: np.random.Generator) -> NDArray[np.int64]:
     """Each ordinary token becomes [MASK] with probability ``share``."""
     return np.where((draw.random(ids.shape) < share) & (ids >= NUM_SPECIAL), MASK, ids)
+
+
+def over(
+    task: Any, rows: Any, answer: Callable[[Tensors], Sequence[Any]], network: torch.nn.Module, device: Device
+) -> list[Any]:
+    """Run ``answer`` over a task's rows as its collate reads them; gives the answers in the rows' order."""
+    return over_rows(
+        rows.lengths,
+        collate=lambda chosen, length: task.collate(rows, chosen, length, None),
+        answer=answer,
+        network=network,
+        device=device,
+    )
 
 
 def over_rows(

@@ -24,7 +24,7 @@ from autolect.core.metrics import Tally
 from autolect.nn.losses import NO_TARGET, tensors, token_loss
 from autolect.nn.model import Architecture, Model
 from autolect.nn.writing import Pen
-from autolect.tasks._common import DataConfig, hidden, over_rows
+from autolect.tasks._common import DataConfig, hidden, over
 from autolect.text.labels.pairs import PairExample
 from autolect.text.language import guess
 from autolect.text.noise import padded
@@ -190,13 +190,7 @@ class Writing:
             total, count = token_loss(model, self._states(model, head, batch), batch["following"])
             return [(float(total), count), *[(0.0, 0)] * (len(batch["tokens"]) - 1)]
 
-        found = over_rows(
-            rows.lengths,
-            collate=lambda chosen, length: self.collate(rows, chosen, length, None),
-            answer=answer,
-            network=network,
-            device=device,
-        )
+        found = over(self, rows, answer, network, device)
         loss = sum(total for total, _ in found) / max(1, sum(count for _, count in found))
         return Score(value=-loss, figures={"loss": loss})
 

@@ -5,7 +5,7 @@ in   [BOS] a fine film [EOS]      out  positive 0.93, negative 0.07
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -33,6 +33,7 @@ from autolect.tasks._common import (
     LabelsConfig,
     bag,
     hidden,
+    over,
     over_rows,
     wide_arguments,
     wide_scores,
@@ -218,7 +219,7 @@ class Classify:
         """
         assert isinstance(head, ClassifyHead)
         known = rows.targets.any(axis=1) if not self.config.several else np.ones(len(rows.targets), bool)
-        found = self._over(rows, network, device, lambda batch: list(self._scores(model, head, batch)))
+        found = over(self, rows, lambda batch: list(self._scores(model, head, batch)), network, device)
         scores = torch.stack(found).cpu().numpy().astype(float)[known]
         start = tuple(head.balance.tolist())
         head.balance.copy_(self._likeliest(head, scores, rows.targets[known], start=start, trust=TRUST))
@@ -305,7 +306,7 @@ class Classify:
             mixed = (balance * self._scores(model, head, batch)).sum(dim=1)
             return [self.choice.answer(scores, self.labels) for scores in mixed.tolist()]
 
-        return self._over(rows, network, device, answer)
+        return over(self, rows, answer, network, device)
 
     def judge(
         self,
@@ -338,18 +339,6 @@ class Classify:
     def tally(self, gold: Sequence[Any], predicted: Sequence[Any]) -> Tally:
         """What each text adds to the score."""
         return self.choice.tally(gold, predicted)
-
-    def _over(
-        self, rows: Rows, network: nn.Module, device: Device, answer: Callable[[Tensors], Sequence[Any]]
-    ) -> list[Any]:
-        """One answer a row, in order."""
-        return over_rows(
-            rows.lengths,
-            collate=lambda chosen, length: self.collate(rows, chosen, length, None),
-            answer=answer,
-            network=network,
-            device=device,
-        )
 
     def _network(self, model: Model, head: nn.Module, batch: Tensors) -> Tensor:
         """Scores (B,L) of the network."""

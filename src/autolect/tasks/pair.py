@@ -27,7 +27,7 @@ from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks import _trees
 from autolect.tasks._choice import One
-from autolect.tasks._common import Column, DataConfig, hidden, over_rows
+from autolect.tasks._common import Column, DataConfig, hidden, over
 from autolect.text import pair_features
 from autolect.text.labels.lengths import Lengths
 from autolect.text.labels.pairs import PairExample, ReadPairs, number_of, parted, read_pairs
@@ -41,6 +41,8 @@ MANY_SCORES = 10
 NUM_FEATURES = pair_features.NUM_OVERLAPS + pair_features.NUM_LIKENESSES
 RIDGES = (1.0, 10.0, 100.0, 1000.0)
 """Penalties of the linear model among which its own left-out errors choose."""
+OVERLAP = 0.1
+"""If lengths leave a smaller share of the pairs to learn from, nothing is learned that holds elsewhere."""
 AT_ONCE = 1024
 """Pairs that the trees look at together."""
 COMMON = 1e-3
@@ -142,7 +144,9 @@ class Head(nn.Module):
         """How much each pair (N,) counts."""
         if self.lengths is None:
             return np.ones(len(targets))
-        return self.lengths.counts_for(characters, targets.argmax(axis=1))
+        counts = self.lengths.counts_for(characters, targets.argmax(axis=1))
+        # A label that train lacks has no share at any length.
+        return np.where(targets.any(axis=1), counts, 1.0)
 
 
 class Pair:
@@ -161,12 +165,6 @@ class Pair:
         self.config, self.labels = config, labels
         self.choice = One()
         self._number = {label: number for number, label in enumerate(labels)}
-        if config.even_lengths and not labels:
-            raise UserError(
-                "pairs with scores have no labels that lengths could tell",
-                where="task.even_lengths",
-                fix="leave it out",
-            )
 
     @staticmethod
     def read(path: Path, config: PairConfig) -> ReadPairs:
@@ -176,6 +174,12 @@ class Pair:
         told_by = read if path == train else _read(train, config)
         if not _scored(told_by.examples, config):
             return read
+        if config.even_lengths:
+            raise UserError(
+                "pairs with scores have no labels that lengths could tell",
+                where="task.even_lengths",
+                fix="leave it out",
+            )
         return replace(read, examples=tuple(_with_score(one) for one in read.examples))
 
     @staticmethod
@@ -215,7 +219,14 @@ class Pair:
             known = [values.mean(), values.std() or 1.0, values.min(), values.max()]
             head.scale.copy_(torch.tensor(known))
         if self.config.even_lengths:
-            head.lengths = Lengths.of(rows.characters, rows.targets.argmax(axis=1), len(self.labels))
+            lengths = Lengths.of(rows.characters, rows.targets.argmax(axis=1), len(self.labels))
+            if lengths.overlap < OVERLAP:
+                raise UserError(
+                    f"lengths tell the labels apart so well that {lengths.overlap:.0%} of the pairs are left",
+                    where="task.even_lengths",
+                    fix="add pairs of each label at every length, or leave it out",
+                )
+            head.lengths = lengths
         if head.trees is None:
             return
         table = model.rows().detach().float()
@@ -287,7 +298,7 @@ class Pair:
     def collate(
         self, rows: Rows, chosen: NDArray[np.int64], length: int, draw: np.random.Generator | None
     ) -> Tensors:
-        """tokens, keep (2B,T), first texts before second ones, or (B,T) of both; targets (B,L), characters
+        """tokens, keep (2B,T), first texts before second, or (B,T) of both; targets (B,L), characters (B,).
 
         With ``draw`` some tokens are hidden, and where order says nothing half of the pairs change places.
         """
@@ -386,13 +397,11 @@ class Pair:
         self, network: nn.Module, model: Model, head: Head, rows: Rows, device: Device
     ) -> NDArray[np.float64]:
         """(N,P,L): what each of the P parts says, the network and, if the head has them, trees."""
-        found = over_rows(
-            rows.lengths,
-            collate=lambda chosen, length: self.collate(rows, chosen, length, None),
-            answer=lambda batch: list(self._network(model, head, batch).cpu()),
-            network=network,
-            device=device,
-        )
+
+        def answer(batch: Tensors) -> list[Tensor]:
+            return list(self._network(model, head, batch).cpu())
+
+        found = over(self, rows, answer, network, device)
         if not found:
             return np.zeros((0, len(head.balance), len(self.labels) or 1))
         parts = [torch.stack(found).double()]

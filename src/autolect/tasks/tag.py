@@ -5,7 +5,7 @@ in   fly to New York tomorrow      out  O O B-city I-city B-date -> (7, 15, city
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -26,16 +26,15 @@ from autolect.nn.keyed import NO_KEY
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks import _field
-from autolect.tasks._common import LabelsConfig, hidden, over_rows
+from autolect.tasks._common import LabelsConfig, hidden, over
 from autolect.tasks._pieces import NO_FEATURES, Piece, Rows, cut, owners, sparse
 from autolect.tasks._two_fields import Scored, TagHead, likeliest
 from autolect.text import segment
-from autolect.text.features import buckets, class_features, token_features
+from autolect.text.features import buckets, company_features, token_features
 from autolect.text.labels.labelled import LabelledTokens, TokenExample, read_tokens
 from autolect.text.noise import padded
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import PAD
-from autolect.text.word_classes import WordClasses
 
 SETTLED_ROWS = 256
 """So many pieces at once when that is chosen."""
@@ -167,7 +166,7 @@ class Tag:
             counts = batch["units"].sum(dim=1).tolist()
             return [one[:count] for one, count in zip(scores, counts, strict=True)]
 
-        found = self._over(rows, network, device, answer)
+        found = over(self, rows, answer, network, device)
         order = sorted((row for row in range(len(found)) if len(found[row])), key=lambda row: len(found[row]))
         batches = []
         for start in range(0, len(order), SETTLED_ROWS):
@@ -205,7 +204,7 @@ class Tag:
         for number, (example, reading) in enumerate(zip(examples, readings, strict=True)):
             owner = owners(reading.offsets, example.tokens)
             tags = np.array([self._number.get(tag, 0) for tag in example.tags], dtype=np.int64)
-            features = self._features(example.words(), reader.classes)
+            features = self._features(example.words(), reader)
             found = cut(number, reading.ids, owner, tags, features, room=length - 2)
             for piece in found:
                 # A piece that begins inside an entity begins with it, as if it had no part before.
@@ -257,7 +256,7 @@ class Tag:
                 for tags, shares, count in zip(best.tolist(), share.tolist(), counts, strict=True)
             ]
 
-        found = self._over(rows, network, device, answer)
+        found = over(self, rows, answer, network, device)
         tags: list[list[int]] = [[] for _ in rows.examples]
         shares: list[list[float]] = [[] for _ in rows.examples]
         for piece, (some_tags, some_shares) in zip(rows.pieces, found, strict=True):
@@ -328,18 +327,6 @@ class Tag:
         right = [[sum(a == b for a, b in zip(g, p, strict=True)), len(g)] for g, p in pairs]
         return Tally(counts=np.array(right, dtype=float), score=metrics.share_score)
 
-    def _over(
-        self, rows: Rows, network: nn.Module, device: Device, answer: Callable[[Tensors], Sequence[Any]]
-    ) -> list[Any]:
-        """One answer a piece, in order."""
-        return over_rows(
-            rows.lengths,
-            collate=lambda chosen, length: self.collate(rows, chosen, length, None),
-            answer=answer,
-            network=network,
-            device=device,
-        )
-
     def _network(self, model: Model, head: TagHead, batch: Tensors) -> Tensor:
         """Scores (B,U,L) of the network."""
         tokens, owner = batch["tokens"], batch["owner"]
@@ -355,14 +342,13 @@ class Tag:
         sparse = head.field(batch["features"], batch["feature_starts"])
         return torch.stack([scores, sparse.view(scores.shape)])
 
-    def _features(self, words: list[str], classes: WordClasses | None) -> list[NDArray[np.int64]]:
+    def _features(self, words: list[str], reader: Reader) -> list[NDArray[np.int64]]:
         """The keys of each unit's sparse features."""
         if self.config.features == "none":
             return [NO_FEATURES] * len(words)
-        rows = token_features(words)
-        if classes is not None:
-            rows = [[*row, *more] for row, more in zip(rows, class_features(words, classes), strict=True)]
-        return [buckets(row, count=NO_KEY) for row in rows]
+        company = company_features(words, reader.classes, language=reader.tokenizer.language)
+        rows = zip(token_features(words), company, strict=True)
+        return [buckets([*row, *more], count=NO_KEY) for row, more in rows]
 
     def _tags(self, example: TokenExample, numbers: list[int], shares: list[float]) -> Tags:
         tags = tuple(self.labels[number] for number in numbers)

@@ -84,16 +84,18 @@ def token_features(tokens: Sequence[str]) -> list[list[str]]:
     ]
 
 
-def class_features(tokens: Sequence[str], classes: WordClasses) -> list[list[str]]:
+def company_features(tokens: Sequence[str], classes: WordClasses | None, *, language: str) -> list[list[str]]:
     """Features of each token: the classes of its word and of those around it (Turian 2010); of a single
     Chinese character also that word, and where in it the character stands.
     """
-    words = covering(tokens)
+    words = covering(tokens, language=language)
+    if classes is None:
+        classes = WordClasses((), np.zeros((0, 0), dtype=np.int64))
     known = [[f"{grain}={place}{one}" for grain, one in enumerate(classes.of(word))] for word, place in words]
     rows = []
-    for at, token in enumerate(tokens):
+    for at, (_, place) in enumerate(words):
         row = [f"{step}C{one}" for step in _steps(at, len(tokens), _REACH) for one in known[at + step]]
-        if _is_character(token):
+        if place:
             row += [
                 part
                 for step in _steps(at, len(tokens), 1)

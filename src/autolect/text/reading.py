@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +29,13 @@ class Reader:
 
     cleaner: Cleaner
     tokenizer: Tokenizer
-    classes: WordClasses | None = None
-    """Of the words of the corpus, if they are known."""
+    folder: Path | None = None
+    """Of the bundle, where more is known of its words."""
+
+    @functools.cached_property
+    def classes(self) -> WordClasses | None:
+        """Classes of the words of the corpus, if there are any."""
+        return WordClasses.load(self.folder) if self.folder is not None else None
 
     def read(self, texts: Sequence[str], *, masks: bool = False) -> list[Reading]:
         """Read texts; with ``masks`` a literal [MASK] is the mask token."""

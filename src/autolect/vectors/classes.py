@@ -19,10 +19,11 @@ AT_ONCE = 4096
 
 def grouped(vectors: WordVectors, *, seed: int) -> WordClasses:
     """Classes of the most frequent words; the same arguments give the same ones."""
-    rows = vectors.unit[:MOST]
+    rows = vectors.matrix[:MOST]
+    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     numbers = [_assigned(rows, size, seed) for size in SIZES if size * LEAST <= len(rows)]
     found = np.stack(numbers, axis=1) if numbers else np.zeros((0, 0), dtype=np.uint16)
-    return WordClasses(vectors.keys, found)
+    return WordClasses(vectors.keys[: len(found)], found)
 
 
 def _assigned(rows: NDArray[np.float32], size: int, seed: int) -> NDArray[np.uint16]:

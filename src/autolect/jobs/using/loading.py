@@ -16,7 +16,6 @@ from autolect.text import word_classes
 from autolect.text.clean import Cleaner
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import Tokenizer
-from autolect.text.word_classes import WordClasses
 from autolect.vectors import likeness
 
 VECTORS = (
@@ -66,9 +65,9 @@ def load_network(folder: Path, info: BundleInfo) -> tuple[TaskNetwork, Any]:
 
 
 def reader_of(folder: Path, info: BundleInfo) -> Reader:
-    """Cleaning and tokenizer of a bundle, and the classes of its words."""
+    """How a bundle reads texts."""
     return Reader(
         cleaner=Cleaner(info.cleaning, language=info.language),
         tokenizer=Tokenizer.load(folder),
-        classes=WordClasses.load(folder),
+        folder=folder,
     )

@@ -50,6 +50,11 @@ class Lengths:
         found: NDArray[np.float64] = self.weights[np.searchsorted(self.edges, lengths), labels]
         return found
 
+    @property
+    def overlap(self) -> float:
+        """How much there is to learn from: 1 where length tells nothing, 0 where it tells all."""
+        return float(self.counts.shape[1] * (self._raw * self.counts).sum() / max(1, self.counts.sum()))
+
     @functools.cached_property
     def weights(self) -> NDArray[np.float64]:
         """(R,L): how much an example counts, 1 on average, so that all labels are as frequent in each range.
@@ -57,10 +62,14 @@ class Lengths:
         A range where one label stands alone teaches nothing and counts for little (overlap weights: Li,
         Morgan & Zaslavsky 2018; for several labels Li & Li 2019).
         """
+        found: NDArray[np.float64] = self._raw * self.counts.sum() / (self._raw * self.counts).sum()
+        return found
+
+    @functools.cached_property
+    def _raw(self) -> NDArray[np.float64]:
         shares = self.counts + UNSEEN
         shares = shares / shares.sum(axis=1, keepdims=True)
-        raw = (1 / shares) / (1 / shares).sum(axis=1, keepdims=True)
-        found: NDArray[np.float64] = raw * self.counts.sum() / (raw * self.counts).sum()
+        found: NDArray[np.float64] = (1 / shares) / (1 / shares).sum(axis=1, keepdims=True)
         return found
 
 
