@@ -21,8 +21,13 @@ from autolect.jobs.judge import judge
 from autolect.jobs.run import Summary
 from autolect.jobs.tuning.finetune import STRANGE, strangeness
 from autolect.jobs.using.use import load
+from autolect.nn.keyed import NO_KEY
 from autolect.serve.app import create_app
 from autolect.serve.limits import ServeSettings
+from autolect.text import word_classes
+from autolect.text.features import buckets
+from autolect.text.word_classes import WordClasses
+from autolect.vectors import classes
 
 from .conftest import SUBJECTS, VERBS, walk, write_corpus, write_tags
 
@@ -295,3 +300,24 @@ def test_texts_are_written_for_labels(tmp_path: Path, corpus: Path) -> None:
     assert len(lect.predict(["calm"])) == 1
     with pytest.raises(UserError, match="it writes for prompts"):
         lect.generate(["calm"], style="bold")
+
+
+def test_classes_of_words_go_along_with_a_tagger(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classes, "SIZES", (8,))
+    monkeypatch.setattr(classes, "LEAST", 1)
+    tags = write_tags(tmp_path)
+    made = walk(tmp_path, f"corpus.files=['{corpus}','{tags}']", until="pretrained").folder / "pretrained"
+    settings = [f"start={made}", "task.kind=tag", f"task.train={tags}", "task.allow_overlap=true"]
+    run = walk(tmp_path, *settings, "finetune.steps=20", "task.refit=false", name="tag", until="finetuned")
+    model = run.folder / "finetuned"
+    assert (model / word_classes.FILE).read_bytes() == (made / word_classes.FILE).read_bytes()
+    known = WordClasses.load(model)
+    assert known is not None
+    numbers = {known.of(word) for word in ("paris", "rome", "oslo")}
+    asked = buckets([f"0C0={number}" for number, *_ in numbers], count=NO_KEY)
+    learned = load_file(model / bundle.WEIGHTS)["head.field.keys"].tolist()
+    assert set(asked.tolist()) & set(learned), "the class of a city says that it is one"
+    first, again = (load(model).predict(["the cat flies to Rome with 3 bags"]) for _ in range(2))
+    assert first == again
