@@ -107,7 +107,7 @@ def test_more_minutes_and_more_text_serve_a_larger_network(
         found: int = table["encoder"]["width"]
         return found
 
-    assert width("large", 1) < width("large", 10) < width("large", 60)
+    assert width("large", 1) < width("large", 10) < width("large", 600)
     assert width("small", 1) == width("small", 60)
 
 
