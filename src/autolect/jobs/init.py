@@ -59,7 +59,7 @@ _NETWORKS = (
     _Network(3e9, 6000, 512, 8, 6e-4),
     _Network(float("inf"), 20_000, 768, 12, 4e-4),
 )
-"""From small to large. The work of the second was measured, and that the fourth needs more than 108; what lies
+"""From small to large. Measured are the work of the second and that the fourth needs more than 108; what lies
 above is a guess (docs/LOG.md)."""
 
 
