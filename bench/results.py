@@ -7,7 +7,7 @@ python bench/results.py ... --choose
 The first opens the test split, once a seed. With --choose the valid split stands in its place and valid is
 drawn from train: for making choices, test stays closed. Each set gets a row: the mean over the seeds with its
 95 % interval (Student's t; with one seed the bootstrap's over the test texts), every simple tool's score, and
-the minutes that a seed took.
+the minutes that a seed took; and a second row without the test texts that stand in train or valid too.
 """
 
 from __future__ import annotations
@@ -61,6 +61,9 @@ def main() -> int:
             print(f"{name}: {error}", file=sys.stderr, flush=True)
             continue
         print(row(name, found), flush=True)
+        if "unseen" in found[0]["model"]:
+            left = f"{found[0]['num_unseen']:,} texts that no other split has"
+            print(row(f"{name}, the {left}", found, part="unseen"), flush=True)
         facts = {"set": name, "changes": given.set, "scores": [one["model"]["score"] for one in found]}
         print(json.dumps(facts), file=sys.stderr, flush=True)
     return 0
@@ -100,12 +103,16 @@ def measured(given: argparse.Namespace, name: str, bundles: dict[str, str], seed
     return found | {"minutes": (time.monotonic() - started) / 60}
 
 
-def row(name: str, found: list[dict[str, Any]]) -> str:
-    """A line of the table."""
-    first = found[0]["model"]
-    scores = t_interval([one["model"]["score"] for one in found])
+def row(name: str, found: list[dict[str, Any]], *, part: str | None = None) -> str:
+    """A line of the table; part: of the figures, the score on some of the test examples."""
+
+    def figures(entry: dict[str, Any]) -> dict[str, Any]:
+        return entry[part] if part else entry
+
+    first = figures(found[0]["model"])
+    scores = t_interval([figures(one["model"])["score"] for one in found])
     low, high = (scores.low, scores.high) if len(found) > 1 else (first["low"], first["high"])
-    tools = {one["title"]: one["score"] for one in found[0]["baselines"]}
+    tools = {one["title"]: figures(one)["score"] for one in found[0]["baselines"]}
     best = max(scores.value, *tools.values())
     shown = ", ".join(f"{title} {_bold(score, best)}" for title, score in tools.items())
     minutes = max(one["minutes"] for one in found)

@@ -170,6 +170,31 @@ def test_scores_are_told_apart_by_a_column(classified: Summary, tmp_path: Path) 
     assert sum(parts.values()) == evaluation["examples"]["test"]
 
 
+def test_texts_of_test_that_train_has_too_are_told_apart(classified: Summary, tmp_path: Path) -> None:
+    lines = (classified.folder.parent / "labels.tsv").read_text(encoding="utf-8").splitlines()
+    label, text = lines[0].split("\t")
+    for name, rows in (("train", lines[:60]), ("test", [f"{label}\t{text.upper()}!", *lines[60:]])):
+        (tmp_path / f"{name}.tsv").write_text("\n".join(rows), encoding="utf-8")
+    found = walk(
+        tmp_path,
+        f"start={classified.folder / 'pretrained'}",
+        f"task.train={tmp_path / 'train.tsv'}",
+        f"task.test={tmp_path / 'test.tsv'}",
+        "task.allow_overlap=true",
+        "finetune.epochs=1",
+    )
+    evaluation = files.read_json(found.folder / "evaluation" / "evaluation.json")
+    shared = {one["shared"] for one in evaluation["overlap"] if one["later"] == "test"}
+    assert max(shared) > 0
+    assert len(lines[60:]) + 1 - sum(shared) <= evaluation["num_unseen"] <= len(lines[60:])
+    for one in (evaluation["model"], *evaluation["baselines"]):
+        assert set(one["unseen"]) == {"score", "low", "high"}
+    page = (found.folder / "report.html").read_text(encoding="utf-8")
+    assert "texts that stand in no other split" in page
+    again = walk(tmp_path, *given(classified), "finetune.epochs=1", name="apart")
+    assert "unseen" not in files.read_json(again.folder / "evaluation" / "evaluation.json")["model"]
+
+
 def test_self_training_learns_from_train_and_answers_alone(
     classified: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ def evaluate(run: Run, model: Path, data: Data, *, beside: bool = True) -> Path:
     needs = {**section(run.recipe, "seed"), "model": bundle.digest(model), "data": data.hashes}
     needs |= {} if beside else {"beside": False}
     needs |= {"slice_column": getattr(run.recipe.task, "slice_column", None)}
+    needs |= {"unseen": True} if _repeated(data) else {}
 
     def make(folder: Path, facts: dict[str, Any]) -> None:
         found = _Evaluation(run, model, data).measure(beside=beside)
@@ -49,6 +50,8 @@ class _Evaluation:
         self.network, self.task = load_network(model, self.info)
         self.examples = data.parts.test
         self.gold = [self.task.gold(example) for example in self.examples]
+        repeated = _repeated(data)
+        self.unseen = [at for at, example in enumerate(self.examples) if example.where not in repeated]
 
     def measure(self, *, beside: bool) -> dict[str, Any]:
         """The model's figures, the baselines', the worst mistakes, and what must be known of the data."""
@@ -60,7 +63,6 @@ class _Evaluation:
         answers = self.task.answers(self.network, self.network.model, self.network.head, rows, device)
         seconds = time.monotonic() - started
         predicted = [self.task.raw(answer) for answer in answers]
-        figures = self.task.measure(self.gold, predicted, seed=self.run.recipe.seed)
         parts = self.data.parts
         return {
             "task": self.info.task.kind if self.info.task else "",
@@ -71,8 +73,9 @@ class _Evaluation:
             "overlap": [
                 {"earlier": o.earlier, "later": o.later, "shared": o.num_shared} for o in self.data.overlaps
             ],
+            "num_unseen": len(self.unseen),
             "conflicts": self.data.num_conflicts,
-            "model": figures,
+            "model": self._figures(predicted),
             "baselines": [self._baseline(name) for name in self.task.BASELINES if beside],
             "calibration": _calibration(answers, self.gold),
             "slices": self._slices(predicted),
@@ -92,9 +95,16 @@ class _Evaluation:
         predicted = predict(
             parts.train, parts.valid, given, language=self.info.language, seed=self.run.recipe.seed
         )
-        figures = self.task.measure(self.gold, predicted, seed=self.run.recipe.seed)
-        kept = {key: figures[key] for key in ("score", "low", "high")}
+        figures = self._figures(predicted)
+        kept = {key: one for key, one in figures.items() if key in ("score", "low", "high", "unseen")}
         return {"title": baseline.title, **kept, "seconds": round(time.monotonic() - started, 2)}
+
+    def _figures(self, predicted: list[Any]) -> dict[str, Any]:
+        """What the task measures; the score without texts that train or valid has too, if there are some."""
+        figures: dict[str, Any] = self.task.measure(self.gold, predicted, seed=self.run.recipe.seed)
+        if 0 < len(self.unseen) < len(self.examples):
+            figures |= {"unseen": self._score(self.unseen, predicted)}
+        return figures
 
     def _slices(self, predicted: list[Any]) -> list[dict[str, Any]]:
         """The score by thirds of the lengths; by the column that was named for it, and by label where each
@@ -126,8 +136,13 @@ class _Evaluation:
         return self._slice(f"{title} {name}", np.flatnonzero(np.array(values) == name), predicted)
 
     def _slice(self, name: str, part: NDArray[np.int64], predicted: list[Any]) -> dict[str, Any]:
+        return {"slice": name, "examples": len(part), **self._score(part.tolist(), predicted)}
+
+    def _score(self, part: list[int], predicted: list[Any]) -> dict[str, Any]:
+        """score, low and high on some of the examples."""
         tally = self.task.tally([self.gold[at] for at in part], [predicted[at] for at in part])
-        return {"slice": name, "examples": len(part), **tally.facts(seed=self.run.recipe.seed)}
+        facts: dict[str, Any] = tally.facts(seed=self.run.recipe.seed)
+        return facts
 
     def _mistakes(self, answers: list[Any], predicted: list[Any]) -> list[dict[str, Any]]:
         """Wrong answers, the most confident first."""
@@ -142,6 +157,11 @@ class _Evaluation:
             if found != gold
         ]
         return sorted(wrong, key=lambda one: -one["confidence"])[:MOST_MISTAKES]
+
+
+def _repeated(data: Data) -> set[str]:
+    """Where test has a text that an earlier split has too."""
+    return {pair.other for found in data.overlaps if found.later == "test" for pair in found.pairs}
 
 
 def _calibration(answers: list[Any], gold: list[Any]) -> dict[str, Any] | None:

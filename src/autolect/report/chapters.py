@@ -290,6 +290,8 @@ def _test(facts: dict[str, Any]) -> Chapter | None:
                     f"{shared['shared']} texts of {shared['later']} stand in {shared['earlier']} too.", "warn"
                 )
             )
+    if (unseen := summary.without_repeated(evaluation)) is not None:
+        blocks += [Note(f"{unseen[0]}:"), Table(*unseen[1:])]
     blocks += [*_details(model), *_sureness(evaluation), *_mistakes(evaluation)]
     counts = evaluation["examples"]
     lead = (

@@ -68,9 +68,20 @@ def tables(facts: dict[str, Any]) -> list[PlainTable]:
         found.append(
             (f"Test {evaluation['measure']}", ("method", "score", "95 % interval"), _scores(evaluation))
         )
+        if (unseen := without_repeated(evaluation)) is not None:
+            found.append(unseen)
     stages = tuple((name, f"{seconds:.1f}") for name, seconds in facts["seconds"].items())
     found.append(("Where the time went", ("stage", "seconds"), stages))
     return found
+
+
+def without_repeated(evaluation: dict[str, Any]) -> PlainTable | None:
+    """The scores on the test examples that no other split has, where some of them stand in one too."""
+    if "unseen" not in evaluation["model"]:
+        return None
+    left = f"{evaluation['num_unseen']:,} of {evaluation['examples']['test']:,}"
+    title = f"The same on the {left} texts that stand in no other split"
+    return title, ("method", "score", "95 % interval"), _scores(evaluation, part="unseen")
 
 
 def neighbours(facts: dict[str, Any]) -> PlainTable | None:
@@ -104,6 +115,7 @@ def rates(facts: dict[str, Any]) -> PlainTable | None:
     return title, ("latent", "bits a text", "bits a character", "came back exactly", "chrF"), tuple(rows)
 
 
-def _scores(evaluation: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+def _scores(evaluation: dict[str, Any], *, part: str | None = None) -> tuple[tuple[str, ...], ...]:
     entries = [*evaluation["baselines"], {"title": "autolect", **evaluation["model"]}]
-    return tuple((e["title"], f"{e['score']:.3f}", f"{e['low']:.3f} to {e['high']:.3f}") for e in entries)
+    figures = [(entry["title"], entry[part] if part else entry) for entry in entries]
+    return tuple((title, f"{e['score']:.3f}", f"{e['low']:.3f} to {e['high']:.3f}") for title, e in figures)

@@ -52,7 +52,7 @@ class DataConfig(Section):
     """Share of the examples of train and of valid that is used, drawn with the seed, the mix of labels kept:
     to see what more labels would bring."""
     allow_overlap: bool = False
-    """Go on although texts stand in two splits; the report says so."""
+    """Go on although texts stand in two splits; the report says so, and what the scores are without them."""
     curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """Shares of the train examples, such as [0.25, 0.5], from which a model is learned apart: the report
     shows what they come to on valid, and so what more labels would bring."""
