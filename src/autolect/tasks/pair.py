@@ -22,12 +22,12 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.metrics import Tally
 from autolect.core.results import Label, Rating
-from autolect.nn.heads import PairHead, TextHead, Trees
+from autolect.nn.heads import PairHead, TextHead
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
-from autolect.tasks import _trees
 from autolect.tasks._choice import One
 from autolect.tasks._common import Column, DataConfig, hidden, over
+from autolect.tasks._shared import Shared
 from autolect.text import pair_features
 from autolect.text.labels.lengths import Lengths
 from autolect.text.labels.pairs import PairExample, ReadPairs, number_of, parted, read_pairs
@@ -38,17 +38,10 @@ from autolect.text.tokenizer import EOS, PAD
 
 MANY_SCORES = 10
 """Answers that are numbers are scores if more different ones than this occur, or if one is not whole."""
-NUM_FEATURES = pair_features.NUM_OVERLAPS + pair_features.NUM_LIKENESSES
-RIDGES = (1.0, 10.0, 100.0, 1000.0)
-"""Penalties of the linear model among which its own left-out errors choose."""
 OVERLAP = 0.1
 """If lengths leave a smaller share of the pairs to learn from, nothing is learned that holds elsewhere."""
-AT_ONCE = 1024
-"""Pairs that the trees look at together."""
-COMMON = 1e-3
-"""A token of this share of the training texts counts half as much as the rarest (SIF: Arora 2017)."""
 BALANCE = {"score": (0.4, 0.6), "label": (0.6, 3.0)}
-"""How much the network and the trees count before anything is known."""
+"""How much the network and what is shared count before anything is known."""
 TRUST = {"score": 16.0, "label": 16.0}
 """How firmly that is believed: as much as so many squared logarithms of the change cost in likelihood."""
 
@@ -108,7 +101,10 @@ class Rows:
 
 
 class Head(nn.Module):
-    """Scores from the tokens of both texts; trees and a line over what the texts share."""
+    """Scores from the tokens of both texts, and from what the texts share."""
+
+    balance: Tensor
+    scale: Tensor
 
     def __init__(self, architecture: Architecture, *, num_outputs: int, config: PairConfig) -> None:
         super().__init__()
@@ -116,26 +112,12 @@ class Head(nn.Module):
         kind = PairHead if config.encoder == "bi" else TextHead
         sizes = {"num_outputs" if config.encoder == "bi" else "num_labels": num_outputs}
         self.text = kind(width, dropout=config.dropout, **sizes)
-        self.trees: Trees | None = None
-        self.balance: Tensor
-        self.scale: Tensor
-        self.directions: Tensor
-        self.weights: Tensor
-        self.line: Tensor
-        self.rarity: Tensor
-        self.range: Tensor
-        parts = 1
+        self.shared: Shared | None = None
+        balance = torch.ones(1)
         if config.features == "shared":
-            parts = 2
-            self.trees = Trees(num_outputs, num_trees=_trees.NUM_TREES, depth=_trees.DEPTH)
-            self.register_buffer("line", torch.zeros(NUM_FEATURES + 1, num_outputs))
-            self.register_buffer("range", torch.zeros(2, NUM_FEATURES))
-            vocabulary = architecture.vocab_size
-            self.register_buffer("directions", torch.zeros(vocabulary, width, dtype=torch.float16))
-            self.register_buffer("weights", torch.ones(vocabulary))
-            self.register_buffer("rarity", torch.ones(pair_features.BUCKETS))
-        mode = "score" if num_outputs == 1 else "label"
-        self.register_buffer("balance", torch.tensor(BALANCE[mode][:parts]) if parts == 2 else torch.ones(1))
+            self.shared = Shared(num_outputs, vocab_size=architecture.vocab_size, width=width)
+            balance = torch.tensor(BALANCE["score" if num_outputs == 1 else "label"])
+        self.register_buffer("balance", balance)
         self.register_buffer("scale", torch.tensor([0.0, 1.0, 0.0, 1.0]))
         self.lengths: Lengths | None = None
         """What the lengths of the train rows tell, in training where it is to tell nothing."""
@@ -212,7 +194,7 @@ class Pair:
         return Head(architecture, num_outputs=len(self.labels) or 1, config=self.config)
 
     def begin(self, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:  # noqa: ARG002
-        """Fit the trees of a new head to the train rows; training then leaves them alone."""
+        """Fit a new head to what the train pairs share; training then leaves that alone."""
         assert isinstance(head, Head)
         if not self.labels:
             values = rows.targets
@@ -227,19 +209,10 @@ class Pair:
                     fix="add pairs of each label at every length, or leave it out",
                 )
             head.lengths = lengths
-        if head.trees is None:
-            return
-        table = model.rows().detach().float()
-        head.directions.copy_(table / table.norm(dim=1, keepdim=True).clamp(min=1e-12))
-        every = np.concatenate([*rows.first, *rows.second, np.zeros(0, np.int32)])
-        often = np.bincount(every, minlength=len(table))
-        head.weights.copy_(torch.from_numpy(COMMON / (COMMON + often / max(1, often.sum()))))
-        head.rarity.copy_(torch.from_numpy(pair_features.rarity_of(rows.shared)))
-        features, targets = self._features(head, rows), self._scaled(head, rows)
-        counts = head.counts(rows.characters, rows.targets)
-        head.trees.fill(_trees.fit(features, targets, counts, seed=0))
-        head.line.copy_(torch.from_numpy(_line(features, targets, counts)))
-        head.range.copy_(torch.from_numpy(np.stack([features.min(axis=0), features.max(axis=0)])))
+        if head.shared is not None:
+            head.shared.know(model.rows().detach().float(), [*rows.first, *rows.second], rows.shared)
+            counts = head.counts(rows.characters, rows.targets)
+            head.shared.fit(rows.shared, self._scaled(head, rows), counts)
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
         """Choose how much each part of the head counts, by the likelihood of these rows."""
@@ -396,7 +369,7 @@ class Pair:
     def _scores(
         self, network: nn.Module, model: Model, head: Head, rows: Rows, device: Device
     ) -> NDArray[np.float64]:
-        """(N,P,L): what each of the P parts says, the network and, if the head has them, trees."""
+        """(N,P,L): what each of the P parts says, the network and, if the head has it, what is shared."""
 
         def answer(batch: Tensors) -> list[Tensor]:
             return list(self._network(model, head, batch).cpu())
@@ -405,15 +378,8 @@ class Pair:
         if not found:
             return np.zeros((0, len(head.balance), len(self.labels) or 1))
         parts = [torch.stack(found).double()]
-        if head.trees is not None:
-            shared = torch.from_numpy(self._features(head, rows)).to(head.balance.device)
-            # A line goes on for ever; beyond what training has seen nothing is known.
-            shared = shared.clamp(head.range[0], head.range[1])
-            said = [
-                (head.trees(some) + some @ head.line[1:] + head.line[0]) / 2
-                for some in torch.split(shared, AT_ONCE)
-            ]
-            parts.append(torch.cat(said).cpu().double())
+        if head.shared is not None:
+            parts.append(head.shared(rows.shared).cpu().double())
         scores: NDArray[np.float64] = torch.stack(parts, dim=1).numpy()
         return scores
 
@@ -423,34 +389,13 @@ class Pair:
         scores: Tensor = head.text(model.encode(tokens, keep), model.embedding(tokens), keep)
         return scores.float()
 
-    def _features(self, head: Head, rows: Rows) -> NDArray[np.float32]:
-        directions, weights = head.directions.float().cpu().numpy(), head.weights.cpu().numpy()
-        parts = (
-            pair_features.overlaps(rows.shared, rarity=head.rarity.cpu().numpy()),
-            pair_features.likenesses(rows.shared, directions=directions, weights=weights),
-        )
-        return np.concatenate(parts, axis=1)
-
     def _scaled(self, head: Head, rows: Rows) -> NDArray[np.float64]:
-        """The targets as the network and the trees see them."""
+        """The targets as both parts of the head see them."""
         if self.labels:
             return rows.targets
         mean, spread, *_ = head.scale.tolist()
         found: NDArray[np.float64] = (rows.targets - mean) / spread
         return found
-
-
-def _line(
-    features: NDArray[np.float32], targets: NDArray[np.float64], counts: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """(F+1,L) a linear model, its constant first: ridge regression over features of even spread."""
-    from sklearn.linear_model import RidgeCV
-
-    mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
-    machine = RidgeCV(alphas=RIDGES).fit((features - mean) / spread, targets, sample_weight=counts)
-    slopes = np.atleast_2d(machine.coef_).T / spread[:, None]
-    found: NDArray[np.float32] = np.vstack([machine.intercept_ - mean @ slopes, slopes]).astype(np.float32)
-    return found
 
 
 def _read(path: Path, config: PairConfig) -> ReadPairs:
