@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -66,6 +67,10 @@ class One:
     def weights(self, targets: NDArray[np.bool_]) -> NDArray[np.float64]:
         """The inverse of a label's share where they are balanced, 1 on average; else 1."""
         return _weights(targets) if self.balanced else np.ones(targets.shape[1])
+
+    def targets(self, examples: Sequence[PairExample], labels: tuple[str, ...]) -> Scores:
+        """(N,L) 1 where an example has a label; a label that is not known is none."""
+        return one_hot(examples, labels).astype(float)
 
     def loss(self, scores: Tensor, targets: Tensor, weights: Tensor, *, smoothing: float) -> Tensor:
         """Cross-entropy."""
@@ -146,6 +151,15 @@ class One:
             "labels": list(labels),
             "confusion": matrix.tolist(),
         }
+
+
+def one_hot(examples: Sequence[TextExample | PairExample], labels: tuple[str, ...]) -> NDArray[np.bool_]:
+    """(N,L) whether an example has a label; of labels that are not known nothing is kept."""
+    number = {label: place for place, label in enumerate(labels)}
+    found = np.zeros((len(examples), len(labels)), dtype=bool)
+    for row, example in enumerate(examples):
+        found[row, [number[name] for name in example.labels if name in number]] = True
+    return found
 
 
 class Several:
@@ -234,6 +248,25 @@ class Several:
             "exact": float(np.mean([set(g) == set(p) for g, p in pairs])),
             "per_label": [[row.label, row.precision, row.recall, row.f1, row.support] for row in rows],
         }
+
+
+def likeliest(
+    scores: Scores, cost: Callable[[Scores], float], *, start: Sequence[float], trust: float
+) -> Tensor:
+    """The balance (P,) of P parts with which their scores (N,P,L), mixed into (N,L), cost least.
+
+    start: what it is before anything is known, believed as firmly as a squared logarithm costs ``trust``.
+    """
+    from scipy.optimize import minimize
+
+    before = np.array(start)
+
+    def whole(change: NDArray[np.float64]) -> float:
+        mixed = np.einsum("p,npl->nl", before * np.exp(change), scores)
+        return float(trust * np.square(change).sum()) + cost(mixed)
+
+    best = minimize(whole, np.zeros_like(before)).x
+    return torch.from_numpy(before * np.exp(best))
 
 
 def _weights(targets: NDArray[np.bool_]) -> NDArray[np.float64]:

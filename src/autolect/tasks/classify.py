@@ -25,7 +25,7 @@ from autolect.nn.heads import TextHead, Wide, prototypes
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
 from autolect.tasks import _linear
-from autolect.tasks._choice import Choice, One, Several
+from autolect.tasks._choice import Choice, One, Several, likeliest, one_hot
 from autolect.tasks._common import (
     NO_BAG,
     Bag,
@@ -135,7 +135,6 @@ class Classify:
         self.config, self.labels = config, labels
         choice = Several if config.several else One
         self.choice: Choice = choice(balanced=config.weights == "balanced")
-        self._number = {label: number for number, label in enumerate(labels)}
 
     @staticmethod
     def read(path: Path, config: ClassifyConfig) -> LabelledTexts:
@@ -234,17 +233,12 @@ class Classify:
         trust: float,
     ) -> Tensor:
         """The balance (P,) with which scores (N,P,L) make the targets (N,L) likeliest."""
-        from scipy.optimize import minimize
+        weights, right = head.weights.cpu().numpy().astype(float), targets.astype(float)
 
-        weights = head.weights.cpu().numpy().astype(float)
-        right, before = targets.astype(float), np.array(start[: scores.shape[1]])
+        def cost(mixed: NDArray[np.float64]) -> float:
+            return float(self.choice.costs(mixed, right, weights).sum())
 
-        def cost(change: NDArray[np.float64]) -> float:
-            mixed = np.einsum("p,npl->nl", before * np.exp(change), scores)
-            return float(trust * np.square(change).sum() + self.choice.costs(mixed, right, weights).sum())
-
-        best = minimize(cost, np.zeros_like(before)).x
-        return torch.from_numpy(before * np.exp(best))
+        return likeliest(scores, cost, start=start, trust=trust)
 
     def _pooled(
         self, model: Model, head: ClassifyHead, rows: Rows, seen: NDArray[np.int64], device: Device
@@ -267,13 +261,10 @@ class Classify:
     def rows(self, examples: Sequence[TextExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; of a text longer than ``length`` tokens the beginning is used."""
         found = [one.ids for one in reader.read([example.text for example in examples])]
-        targets = np.zeros((len(examples), len(self.labels)), dtype=bool)
-        for row, example in enumerate(examples):
-            targets[row, [self._number[name] for name in example.labels if name in self._number]] = True
         return Rows(
             ids=[ids[: length - 2] for ids in found],
             features=[self._features(example.text, reader) for example in examples],
-            targets=targets,
+            targets=one_hot(examples, self.labels),
             places=[example.where for example in examples],
             num_cut=sum(len(ids) > length - 2 for ids in found),
         )

@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from autolect.core import metrics
 from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
 from autolect.core.metrics import Tally
-from autolect.core.results import Label, Rating
 from autolect.nn.heads import PairHead, TextHead
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model
-from autolect.tasks._choice import One
+from autolect.tasks._choice import One, likeliest
 from autolect.tasks._common import Column, DataConfig, hidden, over
+from autolect.tasks._number import Number
 from autolect.tasks._shared import Shared
 from autolect.text import pair_features
 from autolect.text.labels.lengths import Lengths
@@ -42,7 +41,7 @@ OVERLAP = 0.1
 """If lengths leave a smaller share of the pairs to learn from, nothing is learned that holds elsewhere."""
 BALANCE = {"score": (0.4, 0.6), "label": (0.6, 3.0)}
 """How much the network and what is shared count before anything is known."""
-TRUST = {"score": 16.0, "label": 16.0}
+TRUST = 16.0
 """How firmly that is believed: as much as so many squared logarithms of the change cost in likelihood."""
 
 
@@ -105,6 +104,7 @@ class Head(nn.Module):
 
     balance: Tensor
     scale: Tensor
+    """(4,) mean, spread, least and greatest of the train targets that are numbers."""
 
     def __init__(self, architecture: Architecture, *, num_outputs: int, config: PairConfig) -> None:
         super().__init__()
@@ -113,12 +113,13 @@ class Head(nn.Module):
         sizes = {"num_outputs" if config.encoder == "bi" else "num_labels": num_outputs}
         self.text = kind(width, dropout=config.dropout, **sizes)
         self.shared: Shared | None = None
-        balance = torch.ones(1)
+        self.start: tuple[float, ...] = (1.0,)
+        """The balance before anything is known."""
         if config.features == "shared":
             self.shared = Shared(num_outputs, vocab_size=architecture.vocab_size, width=width)
-            balance = torch.tensor(BALANCE["score" if num_outputs == 1 else "label"])
-        self.register_buffer("balance", balance)
-        self.register_buffer("scale", torch.tensor([0.0, 1.0, 0.0, 1.0]))
+            self.start = BALANCE["score" if num_outputs == 1 else "label"]
+        self.register_buffer("balance", torch.tensor(self.start))
+        self.register_buffer("scale", torch.tensor([0.0, 1.0, -torch.inf, torch.inf]))
         self.lengths: Lengths | None = None
         """What the lengths of the train rows tell, in training where it is to tell nothing."""
 
@@ -129,6 +130,18 @@ class Head(nn.Module):
         counts = self.lengths.counts_for(characters, targets.argmax(axis=1))
         # A label that train lacks has no share at any length.
         return np.where(targets.any(axis=1), counts, 1.0)
+
+    def scaled(self, targets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Targets (N,L) as the parts of the head learn them."""
+        mean, spread, *_ = self.scale.tolist()
+        found: NDArray[np.float64] = (targets - mean) / spread
+        return found
+
+    def unscaled(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scores (N,L) as the train targets stand, and not beyond them."""
+        mean, spread, low, high = self.scale.tolist()
+        found: NDArray[np.float64] = np.clip(mean + spread * scores, low, high)
+        return found
 
 
 class Pair:
@@ -145,8 +158,7 @@ class Pair:
 
     def __init__(self, config: PairConfig, *, labels: tuple[str, ...]) -> None:
         self.config, self.labels = config, labels
-        self.choice = One()
-        self._number = {label: number for number, label in enumerate(labels)}
+        self.choice: One | Number = One() if labels else Number()
 
     @staticmethod
     def read(path: Path, config: PairConfig) -> ReadPairs:
@@ -187,7 +199,7 @@ class Pair:
     @property
     def measured(self) -> str:
         """What the score is called."""
-        return "accuracy" if self.labels else "Spearman"
+        return self.choice.measured
 
     def head(self, architecture: Architecture) -> nn.Module:
         """What is put on the encoder."""
@@ -212,31 +224,20 @@ class Pair:
         if head.shared is not None:
             head.shared.know(model.rows().detach().float(), [*rows.first, *rows.second], rows.shared)
             counts = head.counts(rows.characters, rows.targets)
-            head.shared.fit(rows.shared, self._scaled(head, rows), counts)
+            head.shared.fit(rows.shared, head.scaled(rows.targets), counts)
 
     def settle(self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device) -> None:
         """Choose how much each part of the head counts, by the likelihood of these rows."""
-        from scipy.optimize import minimize
-
         assert isinstance(head, Head)
         known = rows.targets.any(axis=1) if self.labels else np.ones(len(rows.targets), bool)
         scores = self._scores(network, model, head, rows, device)[known]
-        targets = (rows.targets if self.labels else self._scaled(head, rows))[known]
+        targets, alike = head.scaled(rows.targets)[known], np.ones(rows.targets.shape[1])
         counts = head.counts(rows.characters, rows.targets)[known]
-        mode = "label" if self.labels else "score"
-        start = np.array(BALANCE[mode]) if scores.shape[1] == 2 else np.ones(1)
 
-        def cost(change: NDArray[np.float64]) -> float:
-            mixed = np.einsum("p,npl->nl", start * np.exp(change), scores)
-            costs = (
-                self.choice.costs(mixed, targets, np.ones(targets.shape[1]))
-                if self.labels
-                else np.square(mixed - targets).sum(axis=1)
-            )
-            return float(TRUST[mode] * np.square(change).sum() + counts @ costs)
+        def cost(mixed: NDArray[np.float64]) -> float:
+            return float(counts @ self.choice.costs(mixed, targets, alike))
 
-        best = minimize(cost, np.zeros_like(start)).x
-        head.balance.copy_(torch.from_numpy(start * np.exp(best)))
+        head.balance.copy_(likeliest(scores, cost, start=head.start, trust=TRUST))
 
     def rows(self, examples: Sequence[PairExample], reader: Reader, *, length: int) -> Rows:
         """Read examples; of texts longer than ``length`` tokens, or half of it, the beginning is used."""
@@ -251,17 +252,11 @@ class Pair:
             for one, a, b in zip(examples, first, second, strict=True)
             if self.config.features == "shared"
         ]
-        if self.labels:
-            targets = np.zeros((len(examples), len(self.labels)))
-            for row, example in enumerate(examples):
-                targets[row, [self._number[name] for name in example.labels if name in self._number]] = 1
-        else:
-            targets = np.array([[one.score if one.score is not None else 0.0] for one in examples])
         return Rows(
             first=[ids[:room] for ids in first],
             second=[ids[:room] for ids in second],
             shared=shared,
-            targets=targets.reshape(len(examples), -1),
+            targets=self.choice.targets(examples, self.labels),
             characters=np.array([len(one.first) + len(one.second) for one in examples], dtype=np.int64),
             places=[example.where for example in examples],
             num_cut=sum(max(map(len, ids)) > room for ids in zip(first, second, strict=True)),
@@ -291,17 +286,13 @@ class Pair:
     def loss(self, model: Model, head: nn.Module, batch: Tensors) -> Loss:
         """Cross-entropy, or squared error in spreads of the scores, of the network alone."""
         assert isinstance(head, Head)
-        scores = self._network(model, head, batch)
-        if self.labels:
-            targets = batch["targets"]
-            costs = self.choice.losses(scores, targets, smoothing=self.config.smoothing)
-            if head.lengths is not None:
-                counts = head.counts(batch["characters"].cpu().numpy(), targets.cpu().numpy())
-                costs = costs * torch.from_numpy(counts).to(costs)
-            total = costs.sum()
-        else:
-            total = (scores - (batch["targets"] - head.scale[0]) / head.scale[1]).square().sum() / 2
-        return Loss(total, len(scores))
+        scores, targets = self._network(model, head, batch), batch["targets"]
+        scaled = (targets - head.scale[0]) / head.scale[1]
+        losses = self.choice.losses(scores, scaled, smoothing=self.config.smoothing)
+        if head.lengths is not None:
+            counts = head.counts(batch["characters"].cpu().numpy(), targets.cpu().numpy())
+            losses = losses * torch.from_numpy(counts).to(losses)
+        return Loss(losses.sum(), len(scores))
 
     def answers(
         self, network: nn.Module, model: Model, head: nn.Module, rows: Rows, device: Device
@@ -310,10 +301,7 @@ class Pair:
         assert isinstance(head, Head)
         scores = self._scores(network, model, head, rows, device)
         mixed = np.einsum("p,npl->nl", head.balance.cpu().double().numpy(), scores)
-        if self.labels:
-            return [self.choice.answer(row, self.labels) for row in mixed.tolist()]
-        mean, spread, low, high = head.scale.tolist()
-        return [Rating(value=float(np.clip(mean + spread * value, low, high))) for value in mixed[:, 0]]
+        return [self.choice.answer(row, self.labels) for row in head.unscaled(mixed).tolist()]
 
     def judge(
         self,
@@ -329,13 +317,13 @@ class Pair:
         counts = head.counts(rows.characters, rows.targets) if self.config.even_lengths else None
         return self.score(examples, self.answers(network, model, head, rows, device), counts)
 
-    def raw(self, answer: Label | Rating) -> Any:
+    def raw(self, answer: Any) -> Any:
         """What a baseline would have answered."""
-        return answer.label if isinstance(answer, Label) else answer.value
+        return self.choice.raw(answer)
 
     def gold(self, example: PairExample) -> Any:
         """What is right."""
-        return example.score if example.score is not None else example.labels[0]
+        return self.choice.gold(example)
 
     def score(
         self,
@@ -344,27 +332,15 @@ class Pair:
         counts: NDArray[np.float64] | None = None,
     ) -> Score:
         """Accuracy, where each pair counts so much (N,), or Spearman's; the loss or the error breaks ties."""
-        if self.labels:
-            return self.choice.score(examples, answers, counts)
-        gold, found = (np.array([self.gold(e) for e in examples]), np.array([a.value for a in answers]))
-        rank, error = metrics.spearman(gold, found), float(np.square(gold - found).mean())
-        return Score(value=rank - error / 1e6, figures={"spearman": rank, "squared_error": error})
+        return self.choice.score(examples, answers, counts)
 
     def measure(self, gold: Sequence[Any], predicted: Sequence[Any], *, seed: int) -> dict[str, Any]:
         """The score with its interval; one row a label, or Pearson's correlation too."""
-        if self.labels:
-            return self.choice.measure(gold, predicted, self.labels, seed=seed)
-        return self.tally(gold, predicted).facts(seed=seed) | {
-            "pearson": metrics.pearson(gold, predicted),
-            "points": [[float(g), float(p)] for g, p in zip(gold, predicted, strict=True)],
-        }
+        return self.choice.measure(gold, predicted, self.labels, seed=seed)
 
     def tally(self, gold: Sequence[Any], predicted: Sequence[Any]) -> Tally:
-        """What each pair adds to the score; ranks are those among all."""
-        if self.labels:
-            return self.choice.tally(gold, predicted)
-        products = metrics.products(metrics.ranks(gold), metrics.ranks(predicted))
-        return Tally(counts=products, score=metrics.correlation_score)
+        """What each pair adds to the score."""
+        return self.choice.tally(gold, predicted)
 
     def _scores(
         self, network: nn.Module, model: Model, head: Head, rows: Rows, device: Device
@@ -388,14 +364,6 @@ class Pair:
         tokens, keep = batch["tokens"], batch["keep"]
         scores: Tensor = head.text(model.encode(tokens, keep), model.embedding(tokens), keep)
         return scores.float()
-
-    def _scaled(self, head: Head, rows: Rows) -> NDArray[np.float64]:
-        """The targets as both parts of the head see them."""
-        if self.labels:
-            return rows.targets
-        mean, spread, *_ = head.scale.tolist()
-        found: NDArray[np.float64] = (rows.targets - mean) / spread
-        return found
 
 
 def _read(path: Path, config: PairConfig) -> ReadPairs:
