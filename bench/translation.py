@@ -6,15 +6,16 @@ python bench/translation.py build/sets --sets mt-en-de-multi30k mt-en-zh-tatoeba
 
 Both get the same minutes of training and the same tokenizer, learned from the train pairs, and nothing else.
 Ours spends a share of its minutes on `masked` over the texts of these pairs, then learns to translate; the
-peer, MarianMTModel under Trainer, learns to translate all the time, at each learning rate that is named, of
-which valid chooses the best; the time of its looks at valid is given to it. Both keep what was best on valid,
-and answer with as many beams in float32. With --choose a twentieth of train stands for valid and valid for
-test, which stays closed; without, the test split is opened once a seed.
+peer, MarianMTModel under Trainer, learns to translate all the time, at each rate and with each number of
+pairs a step that are named, of which valid chooses the best; the time of its looks at valid is given to it.
+Both keep what was best on valid, and answer with as many beams in float32. With --choose a twentieth of train
+stands for valid and valid for test, which stays closed; without, the test split is opened once a seed.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -34,10 +35,14 @@ HELD = 20
 GROUPED, LOOKS = 50, 8
 """Steps that the Trainer sorts by length together; looks at valid of the peer."""
 PARTS = ("train", "valid", "test")
-ROWS, SMOOTHING, DROPOUT = 64, 0.1, 0.1
-"""Pairs a step, label smoothing and dropout of the peer."""
+SMOOTHING, DROPOUT = 0.1, 0.1
+"""Label smoothing and dropout of the peer."""
+LOOKED = 64
+"""Pairs of valid that the peer looks at together."""
 SHARE = 0.2
 """Of our minutes that go to `masked`."""
+BATCH_TOKENS = 768
+"""Of ours, a step: with as many tokens in all, chosen on valid (docs/LOG.md)."""
 IDS = "ids.json"
 PAD, BOS, EOS = 0, 2, 3
 
@@ -49,6 +54,7 @@ def main() -> int:
     parser.add_argument("--sets", nargs="+", required=True)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--rates", type=float, nargs="+", default=[5e-4, 1e-3], help="of the peer")
+    parser.add_argument("--rows", type=int, nargs="+", default=[32, 64], help="pairs a step of the peer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--choose", action="store_true")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes our recipe")
@@ -56,7 +62,7 @@ def main() -> int:
     parser.add_argument("--peer", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.peer:
-        print(json.dumps(theirs(given.peer, given.minutes, given.rates[0], given.seed)))
+        print(json.dumps(theirs(given.peer, given.minutes, given.rates[0], given.rows[0], given.seed)))
         return 0
     print(f"{processor()}, {given.minutes:g} minutes of training a side, seed {given.seed}\n")
     print("| set | side | BLEU | chrF | M parameters | minutes in all |")
@@ -68,7 +74,7 @@ def main() -> int:
 
 
 def race(given: argparse.Namespace, name: str, folder: Path) -> None:
-    """One set: ours, then the peer at each rate; the one that is best on valid is measured."""
+    """One set: ours, then the peer in each way; the one that is best on valid is measured."""
     data = parts(given.sets_folder / name, folder, choose=given.choose)
     run, found = ours(given, folder, data)
     show(name, "autolect", found)
@@ -77,14 +83,15 @@ def race(given: argparse.Namespace, name: str, folder: Path) -> None:
     export(run, folder, data)
     targets = {part: [row["target"] for row in data[part]] for part in ("valid", "test")}
     tries = []
-    for rate in given.rates:
-        one = _peer(folder, given, rate)
+    for rate, rows in itertools.product(given.rates, given.rows):
+        one = _peer(folder, given, rate, rows)
         one["valid"] = measured(run, one["answers"]["valid"], targets["valid"], given.seed)
-        print(f"{name}: transformers, rate {rate:g}: valid {one['valid']['score']:.2f}", file=sys.stderr)
+        what = f"{name}: transformers, rate {rate:g}, {rows} pairs a step, {one['steps']:,} steps"
+        print(f"{what}: valid {one['valid']['score']:.2f}", file=sys.stderr, flush=True)
         tries.append(one)
     best = max(tries, key=lambda one: float(one["valid"]["score"]))
     figures = measured(run, best["answers"]["test"], targets["test"], given.seed)
-    show(name, f"MarianMTModel, rate {best['rate']:g}", figures | best)
+    show(name, f"MarianMTModel, rate {best['rate']:g}, {best['rows']} pairs a step", figures | best)
 
 
 def parts(source: Path, folder: Path, *, choose: bool) -> dict[str, list[dict[str, str]]]:
@@ -124,7 +131,11 @@ def ours(
         "objective": {"kind": "masked"},
         "train": {"minutes": SHARE * given.minutes, "length": LENGTH},
         "task": {"kind": "translate", "layers": LAYERS, "beams": BEAMS, "allow_overlap": True, **paths},
-        "finetune": {"minutes": (1 - SHARE) * given.minutes, "length": LENGTH},
+        "finetune": {
+            "minutes": (1 - SHARE) * given.minutes,
+            "length": LENGTH,
+            "batch_tokens": BATCH_TOKENS,
+        },
     }
     settings = recipe.from_table(
         recipe.config.merge(
@@ -153,7 +164,7 @@ def export(run: Any, folder: Path, data: dict[str, list[dict[str, str]]]) -> Non
     (folder / IDS).write_text(json.dumps(found), encoding="utf-8")
 
 
-def theirs(folder: Path, minutes: float, rate: float, seed: int) -> dict[str, Any]:
+def theirs(folder: Path, minutes: float, rate: float, rows: int, seed: int) -> dict[str, Any]:
     """Trainer for so many minutes; then what it writes for valid and test, as token ids."""
     import datasets
     from transformers import MarianConfig, MarianMTModel, Trainer, TrainingArguments, set_seed
@@ -185,9 +196,9 @@ def theirs(folder: Path, minutes: float, rate: float, seed: int) -> dict[str, An
         sides = [[[*ids[: LENGTH - 1], EOS] for ids in side] for side in read[part]]
         data[part] = datasets.Dataset.from_dict(dict(zip(("input_ids", "labels"), sides, strict=True)))
 
-    def collate(rows: list[dict[str, Any]]) -> dict[str, Any]:
-        ids = _padded([row["input_ids"] for row in rows], PAD)
-        labels = _padded([row["labels"] for row in rows], -100)
+    def collate(pairs: list[dict[str, Any]]) -> dict[str, Any]:
+        ids = _padded([one["input_ids"] for one in pairs], PAD)
+        labels = _padded([one["labels"] for one in pairs], -100)
         # Where labels are smoothed Trainer takes them before the network could shift them.
         inputs = network.prepare_decoder_input_ids_from_labels(labels)
         keep = (ids != PAD).long()
@@ -207,8 +218,8 @@ def theirs(folder: Path, minutes: float, rate: float, seed: int) -> dict[str, An
             str(folder / "trainer"),
             seed=seed,
             max_steps=steps,
-            per_device_train_batch_size=ROWS,
-            per_device_eval_batch_size=ROWS,
+            per_device_train_batch_size=rows,
+            per_device_eval_batch_size=LOOKED,
             learning_rate=rate,
             lr_scheduler_type="cosine",
             warmup_steps=0.05,
@@ -246,6 +257,7 @@ def theirs(folder: Path, minutes: float, rate: float, seed: int) -> dict[str, An
     answers = {part: _answers(plain, read[part][0]) for part in ("valid", "test")}
     return {
         "rate": rate,
+        "rows": rows,
         "steps": steps,
         "answers": answers,
         "minutes": (seconds + time.monotonic() - started) / 60,
@@ -283,10 +295,10 @@ def _padded(rows: list[list[int]], fill: int) -> Any:
     return torch.tensor([[*row, *[fill] * (longest - len(row))] for row in rows])
 
 
-def _peer(folder: Path, given: argparse.Namespace, rate: float) -> dict[str, Any]:
+def _peer(folder: Path, given: argparse.Namespace, rate: float, rows: int) -> dict[str, Any]:
     command = [str(PEERS), str(Path(__file__).resolve()), str(folder), "--sets", "none"]
     command += ["--peer", str(folder), "--minutes", str(given.minutes), "--rates", str(rate)]
-    command += ["--seed", str(given.seed)]
+    command += ["--rows", str(rows), "--seed", str(given.seed)]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     found: dict[str, Any] = json.loads(answer.strip().split("\n")[-1])
     return found

@@ -206,3 +206,56 @@ def test_too_few_examples_are_refused_as_a_run_would(
 ) -> None:
     source = file(tmp_path, "a.tsv", "text\tlabel\none film\tyes\nanother\tno\n")
     assert "too few" in str(answer(capsys, "labels", "check", source, status=2)["refusals"])
+
+
+def test_pairs_are_known_by_the_names_of_their_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"first {n} text\tsecond {n * 7}\t{('no', 'yes')[n % 2]}\n" for n in range(40))
+    source = file(tmp_path, "a.tsv", f"text_a\ttext_b\tlabel\n{rows}")
+    assert answer(capsys, "labels", "check", source)["kind"] == "pair"
+    assert called("labels", "convert", source, str(tmp_path / "b.jsonl")) == 2
+    assert "holds pairs of texts" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_tagged_records_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = file(tmp_path, "a.jsonl", '{"tokens": ["a"], "tags": ["O"]}\n{"tokens": ["a"], "tags": []}\n')
+    for words in (("check", source), ("convert", source, str(tmp_path / "b.conll"))):
+        assert called("labels", *words) == 2
+        told = capsys.readouterr().err
+        assert "not filled lists of one length" in told
+        assert "a.jsonl:2" in told
+
+
+def test_labels_that_look_alike_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = file(tmp_path, "a.tsv", TRAIN + "a new film\tYes\n")
+    found = answer(capsys, "labels", "check", source, status=2)
+    assert "labels that look alike: 'Yes', 'yes'" in str(found["troubles"])
+
+
+def test_spans_within_spans_go_from_tool_to_tool(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = '{"text": "New York Times", "label": [[0, 8, "LOC"], [0, 14, "ORG"]]}\n'
+    source = file(tmp_path, "a.jsonl", content)
+    there = str(tmp_path / "b.json")
+    answer(capsys, "labels", "convert", source, there, "--to", "label-studio")
+    answer(capsys, "labels", "convert", there, str(tmp_path / "c.jsonl"), "--to", "doccano")
+    assert json.loads((tmp_path / "c.jsonl").read_text()) == json.loads(content)
+    assert called("labels", "convert", source, str(tmp_path / "d.conll")) == 2
+    assert "write doccano, label-studio or brat" in capsys.readouterr().err
+
+
+def test_what_is_not_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = file(tmp_path, "a.csv", "id,text,label\n1,a film,yes\n2,a book,no\n")
+    assert answer(capsys, "labels", "convert", source, str(tmp_path / "b.tsv"))["beside"] == ["id"]
+
+
+def test_a_label_that_a_format_cannot_hold_is_refused_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = file(tmp_path, "a.jsonl", '{"text": "a film", "label": "very\\tgood"}\n')
+    assert called("labels", "convert", source, str(tmp_path / "b.tsv"), "--lossy") == 2
+    told = capsys.readouterr().err
+    assert "a tab or a line break" in told
+    assert "a.jsonl:1" in told

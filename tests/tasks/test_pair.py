@@ -192,6 +192,17 @@ def test_numbers_are_scores_where_they_look_like_it(
     assert (PLUGIN.read(tmp_path / "b.tsv", config).examples[0].score is not None) == scored
 
 
+@pytest.mark.parametrize("odd", ["NaN", "4,5", "much"])
+def test_a_slip_among_scores_makes_no_labels_of_them(tmp_path: Path, odd: str) -> None:
+    rows = "".join(f"text {n}\tother {n}\t{n / 4}\n" for n in range(20))
+    (tmp_path / "a.tsv").write_text(f"{rows}one\ttwo\t{odd}\n")
+    with pytest.raises(UserError, match="is no number") as caught:
+        PLUGIN.read(tmp_path / "a.tsv", CONFIG(train=str(tmp_path / "a.tsv")))
+    assert caught.value.where.endswith(":21")
+    read = PLUGIN.read(tmp_path / "a.tsv", CONFIG(train=str(tmp_path / "a.tsv"), answer="label"))
+    assert read.notes[-1] == "answers are labels"
+
+
 def test_a_score_that_is_no_number_is_refused_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("one\ttwo\t1.5\nthree\tfour\tmuch\n")
     with pytest.raises(UserError, match="'much' is no number") as caught:

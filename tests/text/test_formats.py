@@ -316,3 +316,96 @@ def test_lists_of_labels_in_columns_of_other_names_are_read(tmp_path: Path) -> N
     assert [one.labels for one in read.examples] == [("a", "3"), ()]
     with pytest.raises(UserError, match="no list of labels"):
         read_texts(path, text_column="review", label_column="none", separator=",")
+
+
+def choice(label: str, **data: str) -> dict[str, Any]:
+    """A task of Label Studio whose answer is a choice."""
+    result = [{"type": "choices", "value": {"choices": [label]}}]
+    return {"data": data, "annotations": [{"result": result}]}
+
+
+def test_label_studio_s_text_is_no_address_and_what_stands_beside_it_is_told(tmp_path: Path) -> None:
+    read = read_texts(file(tmp_path, "a.json", [choice("good", url="https://a.b/c", opinion="a fine film")]))
+    assert [one.text for one in read.examples] == ["a fine film"]
+    assert "not read: url" in read.notes
+
+
+def test_of_several_texts_the_one_with_a_usual_name_or_with_the_spans_is_taken(tmp_path: Path) -> None:
+    read = read_texts(file(tmp_path, "a.json", [choice("good", id="d-17", body="a fine film")]))
+    assert [one.text for one in read.examples] == ["a fine film"]
+    span = {"type": "labels", "value": {"start": 0, "end": 3, "text": "Ann", "labels": ["PER"]}}
+    tasks = [{"data": {"one": "Eve left", "two": "Ann came"}, "annotations": [{"result": [span]}]}]
+    assert words(read_tokens(file(tmp_path, "b.json", tasks)).examples[0]) == [("Ann", "B-PER")]
+    with pytest.raises(UserError, match="several texts in 'data' \\(one, two\\)"):
+        read_texts(file(tmp_path, "c.json", [choice("good", one="a film", two="a book")]))
+    with pytest.raises(UserError, match="no text in 'data'"):
+        read_texts(file(tmp_path, "d.json", [choice("good", image="https://a.b/c.png")]))
+
+
+def test_answers_that_are_no_labels_are_named(tmp_path: Path) -> None:
+    rated = [{"type": "rating", "value": {"rating": 3}}]
+    tasks = [{"data": {"text": "a film"}, "annotations": [{"result": rated}]}]
+    with pytest.raises(UserError, match="no label that is read here, but rating"):
+        read_texts(file(tmp_path, "a.json", tasks), separator=",")
+    with pytest.raises(UserError, match="choice None, which is no name"):
+        read_texts(file(tmp_path, "b.json", [choice(None, text="a film")]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("start", "end"), [(2, 4), (3, 5)])
+def test_offsets_are_those_of_the_text_beside_them(tmp_path: Path, start: int, end: int) -> None:
+    """Of characters, or of units of UTF-16, where the face is two."""
+    span = {"start": start, "end": end, "text": "北京", "labels": ["LOC"]}
+    path = file(tmp_path, "a.json", [{"text": "😀爱北京", "label": [span]}])
+    tagged_words = words(read_tokens(path).examples[0])
+    assert "".join(word for word, _ in tagged_words) == "北京"
+
+
+def test_a_span_says_its_own_numbers_where_they_are_wrong(tmp_path: Path) -> None:
+    span = {"type": "labels", "value": {"start": 3, "end": 90, "text": "Ann", "labels": ["PER"]}}
+    tasks = [{"data": {"text": "😀 Ann"}, "annotations": [{"result": [span]}]}]
+    with pytest.raises(UserError, match=r"the span 3 to 90 .* is not in its text of 5"):
+        read_tokens(file(tmp_path, "a.json", tasks))
+
+
+def test_blanks_beside_a_span_may_be_written_otherwise(tmp_path: Path) -> None:
+    span = {"type": "labels", "value": {"start": 0, "end": 16, "text": "Berlin, Germany", "labels": ["LOC"]}}
+    tasks = [{"data": {"text": "Berlin,  Germany"}, "annotations": [{"result": [span]}]}]
+    assert words(read_tokens(file(tmp_path, "a.json", tasks)).examples[0])[0] == ("Berlin", "B-LOC")
+
+
+def test_a_span_over_a_line_break_is_one(tmp_path: Path) -> None:
+    read = read_tokens(brat(tmp_path, "in New\nYork now", "T1\tLOC 3 6;7 11\tNew York\n"))
+    assert words(read.examples[0]) == [("New", "B-LOC"), ("York", "I-LOC")]
+
+
+def test_what_was_rejected_teaches_nothing(tmp_path: Path) -> None:
+    lines = "".join(
+        json.dumps({"text": text, "label": "good", "answer": answer}) + "\n"
+        for text, answer in (("a film", "accept"), ("a book", "reject"), ("a song", "ignore"))
+    )
+    read = read_texts(file(tmp_path, "a.jsonl", lines))
+    assert [one.text for one in read.examples] == ["a film"]
+    assert read.notes == ("2 text(s) that nobody has labelled are left out",)
+
+
+@pytest.mark.parametrize(
+    ("state", "what"),
+    [
+        ({"_data_files": "x"}, "'_data_files' is missing or wrong"),
+        ({"_data_files": [{"filename": "../other/data.arrow"}]}, "not in its folder"),
+        ({"_data_files": [], "_indices_data_files": [{"filename": "i.arrow"}]}, "which of its rows count"),
+    ],
+)
+def test_a_dataset_that_would_be_read_wrongly_is_refused(
+    tmp_path: Path, state: dict[str, Any], what: str
+) -> None:
+    place = saved(tmp_path, [{"text": "x", "label": "a"}], {})
+    (place / "state.json").write_text(json.dumps(state))
+    with pytest.raises(UserError, match=what):
+        read_texts(place)
+
+
+def test_a_label_with_blanks_is_not_for_brat() -> None:
+    one = Annotation(text="Ann", where="a:1", marks=(Mark(0, 3, "A PERSON"),))
+    with pytest.raises(UserError, match="brat's have no blanks"):
+        formats.known()["brat"].dump([one])

@@ -454,3 +454,86 @@ def test_what_a_labelling_tool_wrote_has_no_columns_to_tell_kinds_by(tmp_path: P
     assert len(labelled.read_texts(path).examples) == 2
     with pytest.raises(UserError, match=r"without task\.slice_column"):
         labelled.read_texts(path, slice_column="from")
+
+
+# Headers, quotes and lists.
+
+
+def test_usual_names_are_found_in_chinese_and_of_the_second_kind(tmp_path: Path) -> None:
+    rows = "".join(f"这家店{n}很好,{('正', '负')[n % 2]}\n" for n in range(10))
+    read = texts(tmp_path, "a.csv", f"内容,标签\n{rows}")
+    assert (read.text_column, read.label_column, len(read.examples)) == ("内容", "标签", 10)
+    read = texts(tmp_path, "b.csv", "title,text,topic\na,one,1\nb,two,0\n")
+    assert (read.text_column, read.label_column) == ("text", "topic")
+    assert "not read: title" in read.notes
+
+
+def test_a_first_row_that_may_be_a_header_is_asked_about(tmp_path: Path) -> None:
+    content = "v1\tv2\n" + "".join(f"{('ham', 'spam')[n % 2]}\ta longer text {n}\n" for n in range(10))
+    error = refused(tmp_path, "a.tsv", content)
+    assert "may be a header" in error.what
+    assert "task.text_column = 'v2' if it is one, and = '2' if it is an example" in error.fix
+    assert len(texts(tmp_path, "a.tsv", content, text="v2").examples) == 10
+    assert len(texts(tmp_path, "a.tsv", content, text="2").examples) == 11
+
+
+def test_quotes_of_a_program_are_taken_off_where_all_are_its(tmp_path: Path) -> None:
+    written = 'label\ttext\na\t"he said ""hi"""\nb\tplain\n'
+    read = texts(tmp_path, "a.tsv", written)
+    assert [one.text for one in read.examples] == ['he said "hi"', "plain"]
+    assert "the quotes of 1 cell(s) were taken off" in read.notes
+    typed = written + 'a\tone " alone\n'
+    assert texts(tmp_path, "a.tsv", typed).examples[0].text == '"he said ""hi"""'
+
+
+@pytest.mark.parametrize(
+    "content", ["text;label\none, two;a\nthree;b\n", "sep=|\ntext|label\none, two|a\nthree|b\n"]
+)
+def test_other_separators_of_csv_are_known(tmp_path: Path, content: str) -> None:
+    read = texts(tmp_path, "a.csv", content)
+    assert [(one.text, one.label) for one in read.examples] == [("one, two", "a"), ("three", "b")]
+    assert read.examples[1].where.endswith(f"a.csv:{content.count(chr(10))}")
+
+
+def test_lists_in_cells_are_labels(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", 'text,label\none,"[\'x\', \'y\']"\ntwo,"[""z""]"\nthree,[w\n')
+    read = labelled.read_texts(path, separator=",")
+    assert [one.labels for one in read.examples] == [("x", "y"), ("z",), ("[w",)]
+    assert "is a list of labels" in refused(tmp_path, "b.csv", "text,label\none,\"['x', 'y']\"\n").what
+    assert texts(tmp_path, "c.csv", "text,label\none,['x']\n").examples[0].label == "x"
+    spans = '"[{""start"": 0, ""labels"": [""PER""]}]"'
+    assert "objects in JSON" in refused(tmp_path, "d.csv", f"text,label\none,{spans}\n").what
+
+
+def test_what_may_part_labels_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text,label\none,a|b\ntwo,a|c\n")
+    assert "task.separator = '|'" in labelled.read_texts(path, separator=",").notes[-1]
+    assert len(labelled.read_texts(path, separator="|").notes) == 1
+
+
+def test_the_line_of_wrong_bytes_is_named(tmp_path: Path) -> None:
+    error = refused(tmp_path, "a.tsv", b"text\tlabel\na\tb\nc\xff\td\n")
+    assert error.where.endswith("a.tsv:3")
+    assert "task.encoding" in error.fix
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder"):
+        labelled.read_texts(tmp_path)
+
+
+def test_a_comment_of_as_many_words_as_a_token_has_columns_is_none(tmp_path: Path) -> None:
+    read = tokens(tmp_path, "# O\ndogs NN\n\n# one\nGerman JJ\n\n# NN\nmany JJ\n")
+    assert [one.words() for one in read.examples] == [["#", "dogs"], ["German"], ["#", "many"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a.conllu", "1 Dogs dog NOUN _ _ 2 nsubj _ _\n", "has no tabs"),
+        ("a.conll", "#begin document (x); part 000\nx 0 0 In IN (TOP* - -\n", "CoNLL-2012"),
+        ("a.conll", "a B-X\nb I-X\nc O\n\nd B-X\ne E-X\n", "BIOES, which the file is by 'E-X' at"),
+    ],
+)
+def test_files_that_would_be_read_wrongly_say_why(tmp_path: Path, name: str, content: str, what: str) -> None:
+    assert what in refused_tokens(tmp_path, content, name).what

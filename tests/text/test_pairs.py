@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +51,7 @@ def test_translations_have_no_answer_and_further_columns_are_left(tmp_path: Path
     ("content", "what", "where"),
     [
         ("one\ttwo\n", "2 column(s), and 3 are asked for", "a.tsv"),
-        ("one\ttwo\t1\nthree\t\t0\n", "task.second_column is empty", "a.tsv:2"),
+        ("one\ttwo\t1\nthree\t\t0\n", "column 2 is empty", "a.tsv:2"),
         ("", "has no rows", "a.tsv"),
     ],
 )
@@ -137,3 +139,38 @@ def test_a_column_of_kinds_that_is_not_there_is_refused(tmp_path: Path) -> None:
     content = "one\tother\tscore\na plane flies\ta jet flies\t4.5\na dog\ta cat\t1.0\n"
     with pytest.raises(UserError, match=r"no column 'from'.*task\.slice_column"):
         read_pairs(file(tmp_path, "a.tsv", content), slices="from")
+
+
+def test_label_studio_s_pairs_are_read_with_choices_and_ratings(tmp_path: Path) -> None:
+    def task(number: int, result: list[Any] | None) -> dict[str, Any]:
+        data = {"text1": f"one {number}", "text2": f"other {number}"}
+        return {"data": data, "annotations": [{"result": result}] if result else []}
+
+    chosen = [{"type": "choices", "value": {"choices": ["same"]}}]
+    rated = [{"type": "rating", "value": {"rating": 4}}]
+    path = file(tmp_path, "a.json", json.dumps([task(1, chosen), task(2, rated), task(3, None)]))
+    read = read_pairs(path)
+    assert [(one.first, one.second, one.labels) for one in read.examples] == [
+        ("one 1", "other 1", ("same",)),
+        ("one 2", "other 2", ("4",)),
+    ]
+    assert read.notes[-1] == "1 pair(s) that nobody has labelled are left out"
+
+
+def test_translations_in_an_object_are_columns(tmp_path: Path) -> None:
+    lines = "".join(
+        json.dumps({"id": n, "translation": {"en": f"text {n}", "fr": f"texte {n}"}}) + "\n" for n in range(3)
+    )
+    read = read_pairs(file(tmp_path, "a.jsonl", lines), answered=False)
+    assert (read.examples[0].first, read.examples[0].second) == ("text 0", "texte 0")
+
+
+def test_without_a_header_the_first_row_is_shown(tmp_path: Path) -> None:
+    path = file(tmp_path, "a.tsv", "anfrage\tantwort\nhow?\tso\nwhen?\tnow\n")
+    assert "the first row is anfrage | antwort" in read_pairs(path, answered=False).notes[0]
+
+
+def test_the_keys_of_the_task_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read_pairs(file(tmp_path, "a.tsv", "one\ntwo\n"), answered=False, keys=("task.a", "task.b"))
+    assert "set task.a, task.b" in caught.value.fix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,11 +68,13 @@ def convert(
     voice = options.voice_of(ctx)
     from autolect.jobs import labels
 
-    count, written = labels.convert(source, target, form=form, lossy=lossy, encoding=encoding)
+    done = labels.convert(source, target, form=form, lossy=lossy, encoding=encoding)
     if voice.json:
-        show.write(show.plain_json({"examples": count, "format": written, "file": str(target)}))
+        show.write(show.plain_json({**dataclasses.asdict(done), "file": str(target)}))
         return
-    show.write(f"{count:,} examples, {written}: {show.safe(str(target))}")
+    show.write(f"{done.examples:,} examples, {done.format}: {show.safe(str(target))}")
+    if done.beside:
+        show.write(f"not written, since they are no labels: {show.safe(', '.join(done.beside))}")
 
 
 def suggest(

@@ -172,7 +172,7 @@ def _text_column(plain: Sequence[Path]) -> str:
         return "text"
     rows = list(itertools.islice(tables.read_rows(path, encoding="utf-8"), _LOOKED_ROWS + 1))
     names = [cell or "" for cell in rows[0].cells] if rows else []
-    usual = next((name for name in columns.TEXT_NAMES if name in names), "")
+    usual = next((name for some in columns.TEXT_NAMES for name in some if name in names), "")
     if usual or len(rows) < 2:
         return usual or "text"
     sizes = [sum(len(row.cells[at] or "") for row in rows[1:]) for at in range(len(names))]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,15 +14,15 @@ import numpy as np
 from autolect.core import files, registry
 from autolect.core.errors import UserError
 from autolect.jobs.tuning.finetune import texts_without_labels
-from autolect.text import records, streams
+from autolect.text import records, streams, tables
 from autolect.text.labels import formats, labelled, lengths
 from autolect.text.labels.annotation import Annotation, marks_of, tagged
 from autolect.text.labels.formats import brat
-from autolect.text.labels.pairs import PairExample
+from autolect.text.labels.pairs import PairExample, holds_pairs
 from autolect.text.labels.split import Overlap, Parts, conflicts, drawn, normalise, overlap
 from autolect.text.labels.writing import DUMPS
 
-Kind = Literal["classify", "tag"]
+Kind = Literal["classify", "tag", "pair"]
 
 TAGGED = (".conll", ".conllu", ".iob", ".iob2", ".bio")
 TABLES = (".csv", ".tsv", *records.JSONL, ".json")
@@ -92,13 +92,15 @@ def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
         return Look(path, "tag", "", len(labelled.read_tokens(path, encoding=encoding).examples))
     if path.is_file() and (suffix not in (*TABLES, brat.MARKS) or path.stat().st_size > LARGEST_LOOK):
         return None
+    if records.holds_records(path) and _tagged_records(path, encoding):
+        return Look(path, "tag", "", len(labelled.read_tokens(path, encoding=encoding).examples))
     try:
+        if formats.find(path, encoding=encoding) is None and (count := _pairs(path, encoding)):
+            return Look(path, "pair", "", count)
         tool = formats.find(path, encoding=encoding)
         read = list(tool.read(path, encoding=encoding)) if tool is not None else []
         if any(one.marks for one in read):
             return Look(path, "tag", "", len(read))
-        if records.holds_records(path) and _tagged_records(path, encoding):
-            return Look(path, "tag", "", len(labelled.read_tokens(path, encoding=encoding).examples))
         texts = labelled.read_texts(path, encoding=encoding)
     except UserError:
         return None
@@ -146,10 +148,19 @@ def check(config: Any, *, seed: int = 0) -> Findings:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """How many examples were written in which format; beside: names of what else stood beside the texts."""
+
+    examples: int
+    format: str
+    beside: tuple[str, ...]
+
+
 def convert(
     source: Path, target: Path, *, form: str | None, lossy: bool, encoding: str = "utf-8"
-) -> tuple[int, str]:
-    """Write the examples of a file in another format; gives their number and the format.
+) -> Converted:
+    """Write the examples of a file in another format: texts with their labels or spans, and nothing else.
 
     form: a labelling tool, or None for what the target's suffix says. What the format cannot hold is a
     UserError before anything is written; unless ``lossy``, so is what would not come back the same.
@@ -173,7 +184,14 @@ def convert(
         with files.saving(target, kind="labels") as beside:
             for name, content in written.items():
                 files.save_file(beside / name, content)
-    return len(annotations), form or target.suffix.removeprefix(".")
+    others = tuple(dict.fromkeys(name for one in annotations for name in one.beside))
+    return Converted(len(annotations), form or target.suffix.removeprefix("."), others)
+
+
+def _pairs(path: Path, encoding: str) -> int:
+    """How many pairs a table holds whose header names two texts; 0 for any other."""
+    rows = list(tables.read_rows(path, encoding=encoding))
+    return len(rows) - 1 if rows and holds_pairs([cell or "" for cell in rows[0].cells]) else 0
 
 
 def _tagged_records(path: Path, encoding: str) -> bool:
@@ -234,6 +252,7 @@ def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
         if unseen:
             found.append(f"{name}: label(s) that train lacks: {', '.join(unseen)}")
     found += _told_by_length(given["train"])
+    found += _alike(known)
     rare = [f"{label} {count}" for label, count in known.items() if count < RARE]
     if rare:
         found.append(f"train: label(s) with fewer than {RARE} examples: {', '.join(rare)}")
@@ -241,6 +260,16 @@ def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
         most, least = next(iter(known)), list(known)[-1]
         found.append(f"train: {most!r} stands {known[most] / known[least]:.0f} times as often as {least!r}")
     return found
+
+
+def _alike(labels: Iterable[str]) -> Iterator[str]:
+    """Labels that differ in case, width, blanks or punctuation alone."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        groups[normalise(label)].append(label)
+    for names in groups.values():
+        if len(names) > 1:
+            yield f"train: labels that look alike: {', '.join(map(repr, sorted(names)))}"
 
 
 def _told_by_length(examples: Sequence[Any]) -> Iterator[str]:
@@ -290,8 +319,13 @@ def _annotations(path: Path, encoding: str) -> list[Annotation]:
             )
             for one in tokens.examples
         ]
+    if seen is not None and seen.kind == "pair":
+        raise UserError("holds pairs of texts", where=str(path), fix="convert writes single texts and labels")
     texts = labelled.read_texts(path, encoding=encoding)
-    return [Annotation(text=one.text, where=one.where, labels=one.labels) for one in texts.examples]
+    return [
+        Annotation(text=one.text, where=one.where, labels=one.labels, beside=texts.others)
+        for one in texts.examples
+    ]
 
 
 def _dumped(annotations: Sequence[Annotation], target: Path, form: str | None) -> dict[str, str]:
@@ -319,12 +353,16 @@ def _compare(
             place.mkdir()
             for name, content in written.items():
                 (place / name).write_text(content, encoding="utf-8", newline="")
-        again = _annotations(place, "utf-8")
+        try:
+            again = _annotations(place, "utf-8")
+        except UserError as error:
+            what = f"would not be read back, for an example {error.what}"
+            raise UserError(what, where=str(target), fix="choose a format that holds it") from None
     spans = any(one.marks or one.tokens for one in annotations)
     differing = [
         one.where
         for one, other in itertools.zip_longest(annotations, again)
-        if one is None or other is None or _essence(one, spans=spans) != _essence(other, spans=spans)
+        if one is None or other is None or not _same(one, other, spans=spans)
     ]
     if differing:
         raise UserError(
@@ -334,12 +372,20 @@ def _compare(
         )
 
 
+def _same(one: Annotation, other: Annotation, *, spans: bool) -> bool:
+    """Whether an example was read back as it is; spans are compared as they are where both keep them so."""
+    if one.tokens is None and other.tokens is None:
+        parts = [(each.text, set(each.marks), set(each.labels)) for each in (one, other)]
+        return parts[0] == parts[1]
+    return _essence(one, spans=spans) == _essence(other, spans=spans)
+
+
 def _essence(one: Annotation, *, spans: bool) -> tuple[Any, ...]:
     """What must survive: labels, and words with their tags where any text has spans, else the text."""
     if not spans:
         return (one.text, set(one.labels))
     tokens, tags = one.tokens, one.tags
     if tokens is None or tags is None:
-        found = tagged(one, mend=False)
+        found = tagged(one, mend=False, otherwise="choose a format that holds any spans")
         tokens, tags = found.tokens, found.tags
     return ([one.text[start:end] for start, end in tokens], list(tags), set(one.labels))

@@ -52,6 +52,7 @@ class Generate(Writing):
             second=config.text_column,
             answered=False,
             encoding=config.encoding,
+            keys=("task.prompt_column", "task.text_column"),
         )
 
     def answers(

@@ -5,10 +5,11 @@ in   a man plays a guitar | a man is playing guitar      out  4.6      or      s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -35,6 +36,10 @@ from autolect.text.pair_features import Matched
 from autolect.text.reading import Reader
 from autolect.text.tokenizer import EOS, PAD
 
+COMMA = re.compile("-?[0-9]+,[0-9]+")
+"""A number with a decimal comma."""
+ODD = 0.1
+"""If no more of the answers than this share are no numbers, they are slips among scores."""
 MANY_SCORES = 10
 """Answers that are numbers are scores if more different ones than this occur, or if one is not whole."""
 OVERLAP = 0.1
@@ -167,14 +172,15 @@ class Pair:
         train = Path(config.train)
         told_by = read if path == train else _read(train, config)
         if not _scored(told_by.examples, config):
-            return read
+            return replace(read, notes=(*read.notes, "answers are labels"))
         if config.even_lengths:
             raise UserError(
                 "pairs with scores have no labels that lengths could tell",
                 where="task.even_lengths",
                 fix="leave it out",
             )
-        return replace(read, examples=tuple(_with_score(one) for one in read.examples))
+        notes = (*read.notes, "answers are scores")
+        return replace(read, examples=tuple(_with_score(one) for one in read.examples), notes=notes)
 
     @staticmethod
     def find_labels(examples: Sequence[PairExample]) -> tuple[str, ...]:
@@ -383,15 +389,25 @@ def _scored(examples: Sequence[PairExample], config: PairConfig) -> bool:
         return config.answer == "score"
     numbers = [number_of(one.labels[0]) for one in examples]
     known = {number for number in numbers if number is not None}
-    whole = all(number == int(number) for number in known)
-    return None not in numbers and (len(known) > MANY_SCORES or not whole)
+    scores = len(known) > MANY_SCORES or any(number != int(number) for number in known)
+    odd = [one for one, number in zip(examples, numbers, strict=True) if number is None]
+    if scores and 0 < len(odd) <= ODD * len(examples):
+        _refuse_number(odd[0])
+    if odd and all(COMMA.fullmatch(one.labels[0]) for one in odd):
+        _refuse_number(odd[0])
+    return scores and not odd
 
 
 def _with_score(one: PairExample) -> PairExample:
     number = number_of(one.labels[0])
     if number is None:
-        raise UserError(f"{one.labels[0]!r} is no number", where=one.where, fix='set task.answer = "label"')
+        _refuse_number(one)
     return replace(one, labels=(), score=number)
+
+
+def _refuse_number(one: PairExample) -> NoReturn:
+    what = f"{one.labels[0]!r} is no number, unlike other answers or but for its comma"
+    raise UserError(what, where=one.where, fix='correct it (4.5, not 4,5), or set task.answer = "label"')
 
 
 PLUGIN, CONFIG = Pair, PairConfig

@@ -51,6 +51,7 @@ class Translate(Writing):
             second=config.target_column,
             answered=False,
             encoding=config.encoding,
+            keys=("task.source_column", "task.target_column"),
         )
 
     def answers(

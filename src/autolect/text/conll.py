@@ -6,7 +6,7 @@ Tagged sentences may also be JSON Lines.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,10 @@ from autolect.text.records import read_records
 from autolect.text.streams import LINE_CHARACTERS, Line, numbered_lines, refuse
 
 _TAG_KEYS = ("tags", "ner_tags")
+_TAG = re.compile(r"O|[BIESLUM]-\S+")
+_BRACKETS = "#begin document"
+_FEWEST = 2
+"""Columns of a word and its tag."""
 _USUAL_TAG = {10: 3, 5: 2}
 """Columns of a file whose first one counts the words -> where its tag stands: CoNLL-U has the part of
 speech (UPOS) in the fourth of ten, Universal NER the entity in the third of five."""
@@ -67,17 +71,22 @@ def read_columns(path: Path, *, encoding: str, column: int | None) -> Iterator[S
     the lines of CoNLL-U that are no word of their own (3-4, 5.1) are left out. UserError with file and line.
     """
     layout: _Layout | None = None
+    tags: set[str] = set()
     for lines in _sentences(numbered_lines(path, encoding=encoding), path):
         kept: list[_Token] = []
         for number, line, _ in lines:
-            if line.startswith("-DOCSTART-") or (not kept and _is_comment(line, layout)):
-                continue
             where = f"{path}:{number}"
+            if line.startswith(_BRACKETS):
+                what = "is CoNLL-2012, whose entities stand in brackets"
+                refuse(what, where, "write a word and its tag on each line")
+            if line.startswith("-DOCSTART-") or (not kept and _is_comment(line, layout, tags)):
+                continue
             layout = layout or _learn(line, number, where, column)
             token = _token(line, layout, where)
             if token is not None:
                 kept.append(token)
         if kept:
+            tags.update(token.tag for token in kept)
             yield _sentence(kept)
 
 
@@ -187,22 +196,28 @@ def _numbered_words(lines: Iterable[Line], path: Path) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _is_comment(line: str, layout: _Layout | None) -> bool:
+def _is_comment(line: str, layout: _Layout | None, tags: Container[str]) -> bool:
     """Whether a line that begins a sentence with "#" is no token.
 
     A comment has a blank in its first column or another number of columns than the tokens; so the word
-    "#" keeps its place. Before the first token, only a tab after "#..." makes a token of it.
+    "#" keeps its place. Where blanks part columns, and before the first token, a tag makes a token of it:
+    one of the ``tags`` so far, O, or one with a prefix.
     """
     if not line.startswith("#"):
         return False
+    cells = _cells(line, tabs="\t" in line)
+    tagged = line.startswith("# ") and (cells[-1] in tags or re.fullmatch(_TAG, cells[-1]) is not None)
     if layout is None:
-        return "\t" not in line or " " in line.split("\t")[0]
-    cells = layout.cells(line)
-    return len(cells) != layout.width or (layout.tabs and " " in cells[0])
+        return " " in cells[0] if "\t" in line else not (tagged and len(cells) == _FEWEST)
+    if len(cells) != layout.width or layout.tabs != ("\t" in line):
+        return True
+    return " " in cells[0] if layout.tabs else not tagged
 
 
 def _learn(line: str, number: int, where: str, column: int | None) -> _Layout:
     tabs = "\t" in line
+    if not tabs and where.rpartition(":")[0].endswith(".conllu"):
+        refuse("has no tabs, which part the columns of CoNLL-U", where, "part them by tabs")
     cells = _cells(line, tabs=tabs)
     counted = tabs and len(cells) in _USUAL_TAG and re.fullmatch(r"1(-\d+)?|0\.1", cells[0]) is not None
     least = 3 if counted else 2

@@ -55,7 +55,7 @@ def _lines(path: Path, encoding: str) -> Iterator[Record]:
 def _object(line: str, *, where: str) -> Record:
     values = _parsed(line, where=where, fix="write one object on each line")
     if not isinstance(values, dict):
-        refuse(f"is a {type(values).__name__}, not a JSON object", where, "write {...} on each line")
+        refuse(f"is {_named_kind(values)}, not a JSON object", where, "write {...} on each line")
     return Record(values=values, where=where)
 
 
@@ -65,11 +65,11 @@ def _array(path: Path, encoding: str) -> Iterator[Record]:
     fix = "write an array of objects, or JSON Lines and name the file .jsonl"
     found = _parsed("\n".join(line.text for line in lines), where=str(path), fix=fix)
     if not isinstance(found, list):
-        refuse(f"is a {type(found).__name__}, not an array of objects", str(path), fix)
+        refuse(f"is {_named_kind(found)}, not an array of objects", str(path), fix)
     for number, values in enumerate(found, start=1):
         where = f"{path}[{number}]"
         if not isinstance(values, dict):
-            refuse(f"is a {type(values).__name__}, not a JSON object", where, "write {...} for each example")
+            refuse(f"is {_named_kind(values)}, not a JSON object", where, "write {...} for each example")
         yield Record(values=values, where=where)
 
 
@@ -77,11 +77,18 @@ def _parsed(text: str, *, where: str, fix: str) -> Any:
     try:
         found = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        refuse(f"is not valid JSON ({error})", where, fix)
+        why = "a number is too long" if "int_max_str_digits" in str(error) else error
+        refuse(f"is not valid JSON ({why})", where, fix)
     # Only an escape can smuggle a lone surrogate in, since decoding is strict.
     if "\\u" in text and re.search("[\ud800-\udfff]", json.dumps(found, ensure_ascii=False)):
         refuse("has half of a surrogate pair", where, "repair the \\u escape")
     return found
+
+
+def _named_kind(value: Any) -> str:
+    """What JSON calls a value."""
+    kinds = {dict: "an object", list: "an array", str: "a string", bool: "a truth value", type(None): "null"}
+    return kinds.get(type(value), "a number")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -96,11 +103,11 @@ def _saved(folder: Path) -> Iterator[Record]:
     import pyarrow as arrow
 
     if not (folder / STATE).is_file():
-        names = _described(folder / PARTS, "splits")
+        names = _described(folder / PARTS, "splits", list)
         places = ", ".join(str(folder / str(name)) for name in names)
         refuse("holds several datasets", str(folder), f"name one: {places}")
-    names = [str(one["filename"]) for one in _described(folder / STATE, "_data_files")]
-    features = _described(folder / INFO, "features")
+    names = _data_files(folder / STATE)
+    features = _described(folder / INFO, "features", dict)
     turned = {name: turn for name, feature in features.items() if (turn := _names_of(feature)) is not None}
     number = 0
     for name in names:
@@ -116,12 +123,28 @@ def _saved(folder: Path) -> Iterator[Record]:
             refuse(f"cannot be read as Arrow ({error})", str(path), "save the dataset again")
 
 
-def _described(path: Path, key: str) -> Any:
-    """What one of the folder's JSON files says under a key."""
+def _data_files(state: Path) -> list[str]:
+    """The files that hold the rows, in order."""
+    found = _described(state, "_data_files", list)
+    names = [str(one.get("filename")) for one in found if isinstance(one, dict)]
+    if len(names) != len(found) or any(Path(name).name != name for name in names):
+        refuse("names files that are not in its folder", str(state), "save the dataset again")
+    if json.loads(state.read_text(encoding="utf-8")).get("_indices_data_files"):
+        what = "keeps which of its rows count in another file"
+        refuse(what, str(state), "save it again after flatten_indices()")
+    return names
+
+
+def _described(path: Path, key: str, kind: type) -> Any:
+    """What one of the folder's JSON files says under a key, of the kind that it must be."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))[key]
+        found = json.loads(path.read_text(encoding="utf-8"))[key]
     except (OSError, ValueError, KeyError, TypeError):
-        refuse(f"does not describe a saved dataset ({key!r} is missing)", str(path), "save the dataset again")
+        found = None
+    if not isinstance(found, kind):
+        what = f"does not describe a saved dataset ({key!r} is missing or wrong)"
+        refuse(what, str(path), "save the dataset again")
+    return found
 
 
 def _names_of(feature: Any) -> Callable[[Any], Any] | None:

@@ -145,24 +145,31 @@ def _decoded(file: TextFile) -> Iterator[str]:
     mark, encoding = next((pair for pair in _MARKS if head.startswith(pair[0])), (b"", file.encoding))
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     key = file.encoding_key
-    fed = len(mark)
+    fed, breaks = len(mark), 0
     for chunk, final in _with_final(itertools.chain([head[fed:]], chunks)):
         fed += len(chunk)
         try:
             text = decoder.decode(chunk, final)
         except UnicodeError as error:
-            place, reason = "", str(error)
+            place, reason, where = "", str(error), str(file.path)
             if isinstance(error, UnicodeDecodeError):
                 place, reason = f" at byte {fed - len(error.object) + error.start}", error.reason
-            fix = (
-                f"set {key} to the file's own, or convert the file to UTF-8" if key else "convert it to UTF-8"
-            )
-            refuse(f"is not {encoding}{place} ({reason})", str(file.path), fix)
+                if not encoding.startswith(("utf-16", "utf-32")):
+                    where += f":{1 + breaks + error.object[: error.start].count(10)}"
+            refuse(f"is not {encoding}{place} ({reason})", where, _encoded(key))
         if "\0" in text:
             after = _num_bytes(text[text.index("\0") :], encoding) + len(decoder.getstate()[0])
-            fix = f"leave it out or set {key}" if key else "convert it to UTF-8"
+            fix = f"leave it out, or {_encoded(key)}"
             refuse(f"looks binary: NUL at byte {fed - after}", str(file.path), fix)
+        breaks += text.count("\n")
         yield text
+
+
+def _encoded(key: str) -> str:
+    """What mends a file of another encoding; key: the recipe's that names it."""
+    if key:
+        return f"set {key} to the file's own, or convert the file to UTF-8"
+    return "convert it to UTF-8; for labelled files task.encoding, or --encoding, names another"
 
 
 def _num_bytes(text: str, encoding: str) -> int:
@@ -191,6 +198,8 @@ def _bytes(file: TextFile) -> Iterator[bytes]:
                 yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         refuse(f"is damaged or cut short ({error})", where, "compress or copy it again")
+    except IsADirectoryError:
+        refuse("is a folder, and none of brat's or of a saved dataset", where, "name a file in it")
     except OSError as error:
         refuse(f"cannot be read ({error.strerror})", where, "check the path and its permissions")
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +41,7 @@ def read_rows(path: Path, *, encoding: str, fractions: bool = False) -> Iterator
     are values of records too; a class has no such name.
     """
     if holds_records(path):
-        return _of_records(read_records(path, encoding=encoding), fractions=fractions)
+        return of_records(read_records(path, encoding=encoding), fractions=fractions)
     rows = cut_rows(numbered_lines(path, encoding=encoding), path=path)
     return (Row(cells=tuple(row.cells), where=f"{path}:{row.number}") for row in rows)
 
@@ -47,25 +49,59 @@ def read_rows(path: Path, *, encoding: str, fractions: bool = False) -> Iterator
 def cut_rows(lines: Iterable[Line], *, path: Path) -> Iterator[Cut]:
     """The rows of a CSV file, or of one whose columns are parted by tabs, all of one width.
 
-    CSV knows only well-formed quotes. Between tabs quotes mean nothing, for an open one would swallow the
-    rows after it. Blank lines are left out. Raises UserError with file and line.
+    CSV knows only well-formed quotes; its columns are parted by semicolons where its first line has these
+    and no comma, or by what a first line "sep=;" says. Between tabs quotes mean nothing, for an open one
+    would swallow the rows after it. Blank lines are left out. Raises UserError with file and line.
     """
     if suffix(path) == ".csv":
         return _even(_quoted(lines, path), path)
     return _even((Cut(line.number, line.text.split("\t")) for line in lines if line.text), path)
 
 
+def unquoted(rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """Rows parted by tabs without the quotes of a program that writes tables, and how many cells had them.
+
+    They are taken off where every cell with a quote is well-formed and one holds doubled ones, as no text
+    has them by accident; otherwise quotes are text.
+    """
+    held = [cell for row in rows for cell in row.cells if cell and '"' in cell]
+    if not all(_QUOTED.fullmatch(cell) for cell in held) or not any('""' in cell[1:-1] for cell in held):
+        return list(rows), 0
+    return [replace(row, cells=tuple(map(_bare, row.cells))) for row in rows], len(held)
+
+
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+
+
+def _bare(cell: str | None) -> str | None:
+    return cell[1:-1].replace('""', '"') if cell and '"' in cell else cell
+
+
+def _separator(line: str) -> tuple[str, bool]:
+    """What parts the columns of a CSV file, by its first line, and whether that says nothing else."""
+    if said := re.fullmatch("sep=(.)", line):
+        return said[1], True
+    return (";" if ";" in line and "," not in line else ","), False
+
+
 def _quoted(lines: Iterable[Line], path: Path) -> Iterator[Cut]:
-    reader = csv.reader((line.text + "\n" for line in lines), strict=True)
+    rest = iter(lines)
+    begin = next(rest, None)
+    if begin is None:
+        return
+    separator, said = _separator(begin.text)
+    kept = rest if said else itertools.chain([begin], rest)
+    reader = csv.reader((line.text + "\n" for line in kept), strict=True, delimiter=separator)
     while True:
-        first = reader.line_num + 1
+        first = reader.line_num + 1 + said
         try:
             with _field_limit():
                 row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            refuse(f"is not a valid row ({error})", f"{path}:{first}", "look for an unclosed quote")
+            fix = 'look for an unclosed quote; a quote inside of quotes is written twice, ""'
+            refuse(f"is not a valid row ({error})", f"{path}:{first}", fix)
         if row:
             yield Cut(first, row)
 
@@ -87,22 +123,38 @@ def _even(rows: Iterable[Cut], path: Path) -> Iterator[Cut]:
         if not width:
             width, top = len(row.cells), row.number
         if len(row.cells) != width:
-            refuse(
-                f"has {len(row.cells)} columns where line {top} has {width}",
-                f"{path}:{row.number}",
-                "a separator inside of a value ends it: remove it, or use a quoted .csv",
-            )
+            what = f"has {len(row.cells)} columns where line {top} has {width}"
+            quoted = suffix(path) == ".csv"
+            if len(row.cells) > width:
+                fix = "put values that hold the separator in quotes" if quoted else f"a tab {_ENDS}"
+            else:
+                fix = "give each row all of its cells" if quoted else f"a line break {_ENDS}"
+            refuse(what, f"{path}:{row.number}", fix)
         yield row
 
 
-def _of_records(records: Iterable[Record], *, fractions: bool) -> Iterator[Row]:
+_ENDS = "inside of a value ends it: remove it, or use a quoted .csv"
+
+
+def of_records(records: Iterable[Record], *, fractions: bool) -> Iterator[Row]:
+    """Records as rows, the keys of the first one as header; an object in it stands for its own values."""
     keys: tuple[str, ...] | None = None
     for record in records:
+        values = _flat(record.values)
         if keys is None:
-            keys = tuple(record.values)
+            keys = tuple(values)
             yield Row(cells=keys, where=record.where)
-        cells = tuple(_plain(record.values.get(key), fractions=fractions) for key in keys)
+        cells = tuple(_plain(values.get(key), fractions=fractions) for key in keys)
         yield Row(cells=cells, where=record.where)
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """The values, and after them those of the objects among them whose names are not taken."""
+    found = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    for inner in values.values():
+        for key, value in inner.items() if isinstance(inner, dict) else ():
+            found.setdefault(key, value)
+    return found
 
 
 def _plain(value: Any, *, fractions: bool) -> str | None:

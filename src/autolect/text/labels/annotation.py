@@ -6,9 +6,10 @@ they are refused, or mended if that is allowed, and counted.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, NoReturn
 
 from autolect.core import metrics
 from autolect.text import segment
@@ -39,6 +40,8 @@ class Annotation:
     """Whether anyone has labelled it."""
     lost: tuple[str, ...] = ()
     """What the file says beyond that and no one here reads, such as relations."""
+    beside: tuple[str, ...] = ()
+    """Names of values that stand beside the text and say nothing of its labels, such as its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,23 +85,78 @@ def checked(annotation: Annotation) -> Annotation:
     return annotation
 
 
+class Said(NamedTuple):
+    """A labelled span as a file says it; text: what the file says stands there."""
+
+    start: int
+    end: int
+    label: str
+    text: str | None
+
+
+def placed(spans: Sequence[Said], text: str, where: str, *, units: bool) -> tuple[Mark, ...]:
+    """Spans whose offsets count characters, or UTF-16 units as a browser does: as the texts beside them say.
+
+    units: where they say nothing, units are meant. UserError where neither fits.
+    """
+    plain = [Mark(*one[:3]) for one in spans]
+    ways = [plain]
+    if units_of(text) > len(text):
+        widths = (1 + (character > "\uffff") for character in text)
+        at = {unit: place for place, unit in enumerate(itertools.accumulate(widths, initial=0))}
+        counted = [Mark(at.get(one.start, -1), at.get(one.end, -1), one.label) for one in spans]
+        ways = [counted, plain] if units else [plain, counted]
+    for marks in ways:
+        if all(_fits(mark, one, text) for mark, one in zip(marks, spans, strict=True)):
+            break
+    else:
+        wrong = next(one for one, mark in zip(spans, plain, strict=True) if not _fits(mark, one, text))
+        _refuse(wrong, text, where)
+    return tuple(marks)
+
+
+def _refuse(wrong: Said, text: str, where: str) -> NoReturn:
+    what = f"the span {wrong.start} to {wrong.end}"
+    if not 0 <= wrong.start < wrong.end <= units_of(text):
+        what = f"{what} ({wrong.label!r}) is not in its text of {len(text)} characters"
+        refuse(what, where, "correct the offsets; they count from 0, the end excluded")
+    what = f"{what} is {text[wrong.start : wrong.end]!r} in the text, {wrong.text!r} in the answer"
+    refuse(what, where, "the text was changed after it was labelled; correct one of them")
+
+
+def units_of(text: str) -> int:
+    """Length in UTF-16 units."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def _fits(mark: Mark, said: Said, text: str) -> bool:
+    """Whether a span lies in its text and holds what is said of it, however blanks were written."""
+    if not 0 <= mark.start < mark.end <= len(text):
+        return False
+    return said.text is None or text[mark.start : mark.end].split() == said.text.split()
+
+
 def spans_in(values: Sequence[object]) -> tuple[segment.Span, ...] | None:
     """Pairs of whole numbers as spans of words; None where they are anything else."""
     found = []
     for one in values:
         match one:
-            case [int() as start, int() as end]:
+            case [int() as start, int() as end] | {"start": int() as start, "end": int() as end}:
                 found.append((start, end))
             case _:
                 return None
     return tuple(found) or None
 
 
-def tagged(annotation: Annotation, *, mend: bool) -> Tagged:
+MEND = "set task.mend = true: spans grow to whole words, and the longest of several stays"
+"""What a run can do with spans that tags cannot say."""
+
+
+def tagged(annotation: Annotation, *, mend: bool, otherwise: str = MEND) -> Tagged:
     """Words and IOB2 tags. Blanks at the ends of a mark count for nothing.
 
     mend: a mark that cuts a word takes all of it, and of marks that share a word the longest stays.
-    Otherwise either is a UserError.
+    Otherwise either is a UserError, which says what can be done ``otherwise``.
     """
     text = annotation.text
     tokens = annotation.tokens if annotation.tokens is not None else tuple(segment.units(text))
@@ -114,11 +172,15 @@ def tagged(annotation: Annotation, *, mend: bool) -> Tagged:
         if (tokens[first][0], tokens[last][1]) != (start, end):
             if not mend:
                 whole = text[tokens[first][0] : tokens[last][1]]
-                refuse(f"{what} cuts a word: {whole!r}", annotation.where, _fix("mark whole words"))
+                refuse(
+                    f"{what} cuts a word: {whole!r}", annotation.where, f"mark whole words, or {otherwise}"
+                )
             mended.append(Mended(what="widened", label=label, where=annotation.where))
         if any(tags[at] != "O" for at in inside):
             if not mend:
-                refuse(f"{what} overlaps a longer span", annotation.where, _fix("mark a word once"))
+                refuse(
+                    f"{what} overlaps a longer span", annotation.where, f"mark a word once, or {otherwise}"
+                )
             mended.append(Mended(what="left out", label=label, where=annotation.where))
             continue
         tags[first : last + 1] = [f"B-{label}", *[f"I-{label}"] * (last - first)]
@@ -138,7 +200,3 @@ def _trimmed(mark: Mark, text: str) -> Mark:
     part = text[mark.start : mark.end]
     start = mark.start + len(part) - len(part.lstrip())
     return Mark(start, start + len(part.strip()), mark.label)
-
-
-def _fix(what: str) -> str:
-    return f"{what}, or set task.mend = true: spans grow to whole words, and the longest of several stays"

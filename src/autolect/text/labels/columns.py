@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -10,10 +11,22 @@ from typing import NoReturn
 from autolect.core.errors import UserError
 from autolect.text.tables import Row
 
-TEXT_NAMES = ("text", "text_a", "sentence", "content", "review")
-"""Usual headers of the text."""
-LABEL_NAMES = ("label", "labels", "class", "intent", "category", "sentiment")
-"""Usual headers of the label."""
+TEXT_NAMES = (
+    ("text", "text_a", "sentence", "content", "review", "文本", "内容", "句子", "评论"),
+    (
+        *("data", "tweet", "body", "message", "comment", "post", "sms", "utterance", "phrase", "description"),
+        *("question", "query", "title", "正文", "问题", "标题", "描述"),
+    ),
+)
+"""Usual headers of the text; one of the second kind counts where there is none of the first."""
+LABEL_NAMES = (
+    ("label", "labels", "class", "intent", "category", "sentiment", "标签", "类别"),
+    (
+        *("tag", "tags", "topic", "target", "rating", "stars", "polarity", "emotion", "mood"),
+        *("分类", "情感", "主题", "意图"),
+    ),
+)
+"""Usual headers of the label, likewise."""
 TEXT_KEY, LABEL_KEY, SLICE_KEY = "task.text_column", "task.label_column", "task.slice_column"
 """Recipe keys that settle what cannot be told."""
 
@@ -22,12 +35,14 @@ _CLEAR = 10
 _ENOUGH = 10
 """From so many rows on, a label must repeat; in fewer rows every label may still stand once."""
 _SHOWN = 60
+_HEADED = 6
+"""From so many rows on, a first row whose label is the only one that never repeats may be a header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """Positions and names of the two columns, and the number of header rows before the examples; aside: the
-    position of a column that is neither.
+    position of a column that is neither; others: names of those that are not read.
     """
 
     text: int
@@ -36,6 +51,7 @@ class Columns:
     label_name: str
     num_headers: int
     aside: int | None
+    others: tuple[str, ...] = ()
 
 
 def choose(
@@ -52,7 +68,7 @@ def choose(
     named: the first row is a header for sure. Otherwise it is one when it has a name asked for, or a
     usual name that no other row has in its place. Without a header there must be two columns, and the
     label is the one with fewer distinct and shorter values. aside: one that is neither of them. Raises
-    UserError when this is not clear.
+    UserError when this is not clear, or when the first row may be a header of names that are not usual.
     """
     if not rows:
         raise UserError("has no rows", where=where, fix="check that this is the right file")
@@ -61,6 +77,15 @@ def choose(
     if len(rows) == chosen.num_headers:
         raise UserError("has a header and no rows", where=where, fix="check that this is the right file")
     return chosen
+
+
+def usual(header: Sequence[str], names: Sequence[Sequence[str]]) -> list[str]:
+    """Those of a header that are usual names, of the first kind that has any."""
+    for some in names:
+        found = [name for name in header if name.strip().casefold() in some]
+        if found:
+            return found
+    return []
 
 
 def place(name: str, header: Sequence[str] | None, width: int, *, key: str, where: str) -> int:
@@ -87,9 +112,9 @@ class _Chooser:
         # A number says nothing: without a header it is a position, and a first label may look like it.
         if any(not name.isdecimal() for name in asked):
             return True
+        known = {name for names in (*TEXT_NAMES, *LABEL_NAMES) for name in names}
         return any(
-            name in TEXT_NAMES + LABEL_NAMES
-            and all((row.cells[at] or "").strip().casefold() != name for row in self._rows[1:])
+            name in known and all((row.cells[at] or "").strip().casefold() != name for row in self._rows[1:])
             for at, name in enumerate(self._lower)
         )
 
@@ -109,6 +134,9 @@ class _Chooser:
             label_name=self._first[label],
             num_headers=1,
             aside=self._set_aside,
+            others=tuple(
+                name for at, name in enumerate(self._first) if at not in (text, label, self._set_aside)
+            ),
         )
 
     def by_content(self) -> Columns:
@@ -121,6 +149,8 @@ class _Chooser:
             text = self._other(label)
         if text is None or text == label:
             self._ambiguous("text and label cannot be told apart", TEXT_KEY)
+        if self._text is None and self._label is None:
+            self._no_header(text, label)
         return Columns(
             text=text,
             label=label,
@@ -130,7 +160,18 @@ class _Chooser:
             aside=self._set_aside,
         )
 
-    def _named(self, wanted: str | None, usual: Sequence[str], key: str) -> int | None:
+    def _no_header(self, text: int, label: int) -> None:
+        """UserError where the first row has the only label that never repeats, as a header would."""
+        counts = Counter((row.cells[label] or "").strip() for row in self._rows)
+        once = [name for name, count in counts.items() if count == 1]
+        if len(self._rows) >= _HEADED and once == [self._first[label]]:
+            name = self._first[text]
+            self._refuse(
+                f"{once[0]!r} is the only label that stands once, so the first row may be a header",
+                f"{TEXT_KEY} = {_short(name)!r} if it is one, and = '{text + 1}' if it is an example",
+            )
+
+    def _named(self, wanted: str | None, names: Sequence[Sequence[str]], key: str) -> int | None:
         if wanted is not None:
             if wanted not in self._first and wanted.isdecimal():
                 return self._position(wanted, key)
@@ -138,10 +179,10 @@ class _Chooser:
                 what = "stands twice" if wanted in self._first else "is missing"
                 self._refuse(f"the column {wanted!r} {what} in the header", key)
             return self._first.index(wanted)
-        found = [at for at, name in enumerate(self._lower) if name in usual]
+        found = usual(self._first, names)
         if len(found) > 1:
-            self._ambiguous(f"{' and '.join(repr(self._first[at]) for at in found)} both fit", key)
-        return found[0] if found else None
+            self._ambiguous(f"{' and '.join(map(repr, found))} both fit", key)
+        return self._first.index(found[0]) if found else None
 
     def _position(self, wanted: str | None, key: str) -> int | None:
         if wanted is None:

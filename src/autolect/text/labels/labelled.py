@@ -9,6 +9,8 @@ settles it.
 
 from __future__ import annotations
 
+import ast
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,10 @@ from autolect.text.labels import columns, formats, tags
 from autolect.text.labels.annotation import Annotation, Mended, tagged
 from autolect.text.records import holds_records, read_records
 from autolect.text.streams import refuse
+
+_SEPARATORS, _OFTEN = ("|", ";", ",", "/"), 0.05
+"""What often parts labels; in so many of them it may."""
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,8 @@ class LabelledTexts:
     label_column: str
     notes: tuple[str, ...]
     """What a person should know of how the file was read."""
+    others: tuple[str, ...] = ()
+    """Names of what else stands beside the texts and is not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,11 @@ class LabelledTokens:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of how the file was read."""
-        found = [] if self.written in ("IOB2", "plain") else [f"tags in {self.written} were turned into IOB2"]
+        found = []
+        if self.written == "plain":
+            found.append("tags are taken as they are, one a token; those of entities begin with B- and I-")
+        elif self.written != "IOB2":
+            found.append(f"tags in {self.written} were turned into IOB2")
         if self.stray:
             found.append(f"{len(self.stray)} I- tag(s) continue no entity, first {self.stray[0]}")
         counts = Counter(one.what for one in self.mended)
@@ -113,10 +125,10 @@ def read_texts(
     """Read texts with labels.
 
     A column is named as in the header, or by its number from 1 when there is no header; None lets it be
-    found (see `columns.choose`). TSV knows no quotes, CSV only well-formed ones. separator: what parts the
-    labels of a text that may have several or none; None where each text has one. slice_column: of what kind
-    each text is. Raises UserError with
-    file and line for what is malformed or empty, and when the columns cannot be told.
+    found (see `columns.choose`). Of quotes see `tables.cut_rows` and `tables.unquoted`. separator: what parts
+    the labels of a text that may have several or none; None where each text has one. slice_column: of what
+    kind each text is. UserError with file and line for what is malformed or empty, and where columns cannot
+    be told.
     """
     several = separator is not None
     if text_column is label_column is None:
@@ -130,7 +142,7 @@ def read_texts(
         return _of_lists(
             path, text_column, label_column, slice_column, encoding=encoding, separator=separator
         )
-    rows = list(tables.read_rows(path, encoding=encoding))
+    rows, num_quoted = tables.unquoted(list(tables.read_rows(path, encoding=encoding)))
     named = holds_records(path)
     asked = {"text": text_column, "label": label_column, "aside": slice_column}
     chosen = columns.choose(rows, where=str(path), named=named, **asked)
@@ -138,17 +150,23 @@ def read_texts(
     for row in rows[chosen.num_headers :]:
         text = _filled(row, chosen.text, chosen.text_name)
         if separator is None:
-            labels: tuple[str, ...] = (_filled(row, chosen.label, chosen.label_name).strip(),)
+            labels: tuple[str, ...] = (
+                _one(_filled(row, chosen.label, chosen.label_name).strip(), row.where),
+            )
         else:
-            cells = (cell.strip() for cell in (row.cells[chosen.label] or "").split(separator))
-            labels = tuple(dict.fromkeys(cell for cell in cells if cell))
+            labels = _parted((row.cells[chosen.label] or "").strip(), separator, row.where)
         kind = "" if chosen.aside is None else (row.cells[chosen.aside] or "").strip()
         examples.append(TextExample(text=text, labels=labels, where=row.where, slice=kind))
+    notes = [f"text from column {chosen.text_name!r}, label from {chosen.label_name!r}"]
+    notes += [f"not read: {', '.join(chosen.others)}"] if chosen.others else []
+    notes += [f"the quotes of {num_quoted} cell(s) were taken off"] if num_quoted else []
+    notes += _perhaps_parted(examples) if several else []
     return LabelledTexts(
         examples=tuple(examples),
         text_column=chosen.text_name,
         label_column=chosen.label_name,
-        notes=(f"text from column {chosen.text_name!r}, label from {chosen.label_name!r}",),
+        notes=tuple(notes),
+        others=chosen.others,
     )
 
 
@@ -181,6 +199,44 @@ def read_tokens(
     return LabelledTokens(
         examples=tuple(examples), scheme=scheme, written=normal.scheme, stray=normal.stray, mended=()
     )
+
+
+def _listed(cell: str, where: str) -> list[str] | None:
+    """The labels of a cell that is a list, as JSON and Python write it; None where it is none."""
+    found: object = None
+    if cell.startswith("[") and cell.endswith("]"):
+        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            found = ast.literal_eval(cell)
+    if not isinstance(found, list):
+        return None
+    if any(isinstance(one, dict) for one in found):
+        refuse("holds objects in JSON, not a label", where, "export JSON in place of a table")
+    return [str(one).strip() for one in found] if all(isinstance(one, str | int) for one in found) else None
+
+
+def _one(cell: str, where: str) -> str:
+    """The one label of a cell."""
+    found = _listed(cell, where)
+    if found is not None and len(found) != 1:
+        refuse(f"{cell[:_SHOWN]!r} is a list of labels", where, "set task.several = true")
+    return found[0] if found else cell
+
+
+def _parted(cell: str, separator: str, where: str) -> tuple[str, ...]:
+    """Any number of labels of a cell."""
+    found = _listed(cell, where)
+    names = (name.strip() for name in (cell.split(separator) if found is None else found))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _perhaps_parted(examples: Sequence[TextExample]) -> Iterator[str]:
+    """Where no text has several labels: what may part them after all."""
+    if any(len(one.labels) > 1 for one in examples):
+        return
+    for mark in _SEPARATORS:
+        share = sum(any(mark in label for label in one.labels) for one in examples) / max(1, len(examples))
+        if share > _OFTEN:
+            yield f"no text has several labels; if {mark!r} parts them set task.separator = {mark!r}"
 
 
 def _of_lists(
@@ -222,15 +278,26 @@ def _of_lists(
 def _of_annotations(annotated: Sequence[Annotation], path: Path, *, several: bool) -> LabelledTexts:
     """Texts of a labelling tool; one with spans, or without its one label, is a UserError."""
     examples = []
-    for one in _answered(annotated, path):
+    answered = _answered(annotated, path)
+    aside = sorted({what for one in answered for what in one.lost})
+    if aside and not any(one.labels or one.marks for one in answered):
+        what = f"holds no label that is read here, but {', '.join(aside)}"
+        refuse(what, str(path), "labels are read of choices; for two texts say task.kind = pair")
+    for one in answered:
         if one.marks:
             refuse("has labelled spans, not a label of all of it", one.where, 'set task.kind = "tag"')
         if not several and len(one.labels) != 1:
             what = f"has {len(one.labels)} labels ({', '.join(one.labels)})" if one.labels else "has no label"
             refuse(what, one.where, "give it one, or set task.several = true")
         examples.append(TextExample(text=one.text, labels=tuple(dict.fromkeys(one.labels)), where=one.where))
-    notes = tuple(_unread(annotated))
-    return LabelledTexts(examples=tuple(examples), text_column="text", label_column="label", notes=notes)
+    others = tuple(dict.fromkeys(name for one in annotated for name in one.beside))
+    return LabelledTexts(
+        examples=tuple(examples),
+        text_column="text",
+        label_column="label",
+        notes=tuple(_unread(annotated)),
+        others=others,
+    )
 
 
 def _of_spans(annotated: Sequence[Annotation], path: Path, *, mend: bool) -> LabelledTokens:
@@ -262,6 +329,9 @@ def _unread(annotated: Sequence[Annotation]) -> Iterator[str]:
     """What the files say and no one here reads."""
     for what, count in Counter(what for one in annotated for what in one.lost).items():
         yield f"{what} of {count} text(s) are left aside"
+    beside = dict.fromkeys(name for one in annotated for name in one.beside)
+    if beside:
+        yield f"not read: {', '.join(beside)}"
     waiting = sum(not one.answered for one in annotated)
     if waiting:
         yield f"{waiting} text(s) that nobody has labelled are left out"
@@ -277,7 +347,8 @@ def _unasked(annotated: Sequence[Annotation]) -> Iterator[str]:
 def _filled(row: tables.Row, at: int, name: str) -> str:
     value = row.cells[at]
     if value is None:
-        refuse(f"{name!r} is missing, or neither text nor a whole number", row.where, "fill it in")
+        what = f"{name!r} is missing, or a fraction, a list or an object"
+        refuse(what, row.where, "give each example a text and the name or the whole number of its label")
     if not value or value.isspace():
         refuse(f"{name!r} is empty", row.where, "fill it in or remove the row")
     return value

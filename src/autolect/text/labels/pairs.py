@@ -13,10 +13,12 @@ from pathlib import Path
 from autolect.core.errors import UserError
 from autolect.text import tables
 from autolect.text.labels import columns
+from autolect.text.labels.formats import label_studio
 from autolect.text.records import holds_records
 from autolect.text.streams import refuse
 
 FIRST_NAMES = (
+    "prompt",
     "sentence1",
     "text1",
     "text_a",
@@ -28,6 +30,12 @@ FIRST_NAMES = (
     "question",
     "title",
     "first",
+    "q",
+    "句子1",
+    "文本1",
+    "问题",
+    "原文",
+    "标题",
 )
 SECOND_NAMES = (
     "sentence2",
@@ -42,11 +50,33 @@ SECOND_NAMES = (
     "paraphrase",
     "description",
     "second",
+    "response",
+    "a",
+    "句子2",
+    "文本2",
+    "答案",
+    "回答",
+    "译文",
+    "描述",
 )
-GOLD_NAMES = ("score", "similarity", "label", "gold_label", "class", "is_duplicate", "similarity_score")
-LANGUAGES = ("en", "zh", "de", "fr", "es", "english", "chinese", "german", "french", "spanish")
+GOLD_NAMES = (
+    *("score", "similarity", "label", "gold_label", "class", "is_duplicate", "similarity_score"),
+    *("标签", "分数", "相似度"),
+)
+LANGUAGES = (
+    *("en", "zh", "de", "fr", "es", "english", "chinese", "german", "french", "spanish"),
+    *("中文", "英文", "中文原文", "英语", "汉语"),
+)
 """Usual headers."""
-FIRST_KEY, SECOND_KEY, GOLD_KEY = "task.first_column", "task.second_column", "task.label_column"
+TWINS = (
+    *(("sentence1", "sentence2"), ("text1", "text2"), ("text_a", "text_b"), ("question1", "question2")),
+    *(("premise", "hypothesis"), ("句子1", "句子2"), ("文本1", "文本2")),
+)
+"""Usual headers of two texts that something is said of."""
+KEYS = ("task.first_column", "task.second_column", "task.label_column")
+"""Recipe keys of both texts and of what is said of them."""
+
+_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +114,15 @@ def read_pairs(
     slices: str | None = None,
     answered: bool = True,
     encoding: str = "utf-8",
+    keys: tuple[str, ...] = KEYS,
 ) -> ReadPairs:
     """Read pairs; columns by name or by number from 1, None lets them be found.
 
-    slices: column of the kind of each pair.  answered: each pair has a score or label. What that is stays
-    text in `labels`; `scored` tells which.
-    Raises UserError with file and line for what is malformed or empty.
+    slices: column of the kind of each pair.  answered: each pair has a score or label, which stays text in
+    `labels`.  keys: what the columns are called in the recipe. Raises UserError with file and line for what
+    is malformed or empty.
     """
-    rows = list(tables.read_rows(path, encoding=encoding, fractions=True))
+    rows, notes = _rows(path, encoding)
     if not rows:
         refuse("has no rows", str(path), "check that this is the right file")
     header = [(cell or "").strip() for cell in rows[0].cells]
@@ -103,23 +134,39 @@ def read_pairs(
     if slices is not None:
         names = header if named else None
         kind = columns.place(slices, names, len(header), key=columns.SLICE_KEY, where=str(path))
-    chosen = _choose(
-        header if named else None, body, (first, second, gold), answered, aside=kind, where=str(path)
-    )
+    asked = (first, second, gold)[: 3 if answered else 2]
+    chosen = _choose(header if named else None, body, asked, keys, aside=kind, where=str(path))
     examples = []
     for row in body:
         cells = [row.cells[at] for at in chosen]
-        for name, cell in zip((FIRST_KEY, SECOND_KEY, GOLD_KEY), cells, strict=False):
+        for at, cell in zip(chosen, cells, strict=True):
             if cell is None or not cell.strip():
-                refuse(f"the column of {name} is empty or no plain value", row.where, "fill it in")
+                name = repr(header[at]) if named else at + 1
+                refuse(f"column {name} is empty or no plain value", row.where, "fill it in")
         one, other, *rest = (cell.strip() for cell in cells if cell is not None)
         example = PairExample(first=one, second=other, where=row.where, labels=tuple(rest))
         examples.append(example if kind is None else replace(example, slice=(row.cells[kind] or "").strip()))
     shown = [repr(header[at]) if named else str(at + 1) for at in chosen]
     note = f"texts from columns {shown[0]} and {shown[1]}"
-    return ReadPairs(
-        examples=tuple(examples), notes=(f"{note}, answers from {shown[2]}" if answered else note,)
-    )
+    note += f", answers from {shown[2]}" if answered else ""
+    note += "" if named else f"; without a header, the first row is {' | '.join(header)[:_SHOWN]}"
+    return ReadPairs(examples=tuple(examples), notes=(note, *notes))
+
+
+def holds_pairs(header: Sequence[str]) -> bool:
+    """Whether a header has the names of two texts and one more."""
+    lower = [name.strip().casefold() for name in header]
+    return len(lower) > 2 and any(one in lower and other in lower for one, other in TWINS)
+
+
+def _rows(path: Path, encoding: str) -> tuple[list[tables.Row], list[str]]:
+    """The rows of a table, of records or of a labelling tool's tasks, and what to tell of them."""
+    if label_studio.is_mine(path, encoding=encoding):
+        tasks, waiting = label_studio.answers(path, encoding=encoding)
+        told = [f"{waiting} pair(s) that nobody has labelled are left out"] if waiting else []
+        return list(tables.of_records(tasks, fractions=True)), told
+    rows, num_quoted = tables.unquoted(list(tables.read_rows(path, encoding=encoding, fractions=True)))
+    return rows, [f"the quotes of {num_quoted} cell(s) were taken off"] if num_quoted else []
 
 
 def parted(text: str) -> tuple[str, str]:
@@ -163,18 +210,17 @@ def _choose(
     header: Sequence[str] | None,
     body: Sequence[tables.Row],
     asked: Sequence[str | None],
-    answered: bool,
+    keys: Sequence[str],
     *,
     aside: int | None,
     where: str,
 ) -> list[int]:
     """Positions of the two texts and, if there is one, of what is said of them."""
-    width = len(body[0].cells)
-    wanted = 3 if answered else 2
-    keys = (FIRST_KEY, SECOND_KEY, GOLD_KEY)[:wanted]
+    width, wanted = len(body[0].cells), len(asked)
+    answered, keys = wanted > 2, keys[:wanted]
     found = [
         None if name is None else columns.place(name, header, width, key=key, where=where)
-        for name, key in zip(asked, keys, strict=False)
+        for name, key in zip(asked, keys, strict=True)
     ]
     if header is not None:
         for place, usual in enumerate((FIRST_NAMES, SECOND_NAMES, GOLD_NAMES)[:wanted]):

@@ -57,7 +57,8 @@ def normalise(sentences: Sequence[Sentence]) -> Normalised:
         return _without_ends(sentences)
     for scheme, allowed in _ENDED:
         if prefixes <= allowed:
-            return Normalised(tags=tuple(_from_ended(s) for s in sentences), scheme=scheme)
+            because = _first_ended(sentences, scheme)
+            return Normalised(tags=tuple(_from_ended(s, because) for s in sentences), scheme=scheme)
     known = "IOB1, IOB2, BIOES, BMES, BILOU"
     raise UserError(
         f"the prefixes {', '.join(sorted(prefixes))} belong to no scheme (known: {known})",
@@ -140,8 +141,19 @@ def _from_iob1(tags: Sequence[str]) -> tuple[str, ...]:
     return tuple(opened)
 
 
-def _from_ended(sentence: Sentence) -> tuple[str, ...]:
-    """BIOES and its kin to IOB2; every entity must be opened and closed as the scheme says."""
+def _first_ended(sentences: Sequence[Sentence], scheme: Scheme) -> str:
+    """What makes a file one of a scheme with ends."""
+    tag, place = next(
+        (tag, place)
+        for sentence in sentences
+        for tag, place in zip(sentence.tags, sentence.places, strict=True)
+        if kind_of(tag) and tag[0] not in "BI"
+    )
+    return f"{scheme}, which the file is by {tag!r} at {place}, forbids that"
+
+
+def _from_ended(sentence: Sentence, because: str) -> tuple[str, ...]:
+    """BIOES and its kin to IOB2; every entity must be opened and closed as the scheme says, because..."""
     tags: list[str] = []
     inside = ""
     for tag, place in zip(sentence.tags, sentence.places, strict=True):
@@ -149,13 +161,14 @@ def _from_ended(sentence: Sentence) -> tuple[str, ...]:
         role = _ROLE[tag[0]] if kind else "O"
         goes_on = role in ("I", "E")
         if goes_on and kind != inside:
-            _refuse(tag, f"continues no {kind} entity", place)
+            _refuse(tag, f"continues no {kind} entity; {because}", place)
         if not goes_on and inside:
-            _refuse(tag, f"follows an unfinished {inside} entity", place)
+            _refuse(tag, f"follows an unfinished {inside} entity; {because}", place)
         inside = kind if role in ("B", "I") else ""
         tags.append(tag if role == "O" else f"{'I' if goes_on else 'B'}-{kind}")
     if inside:
-        _refuse(sentence.tags[-1], "is the last of its sentence and leaves its entity unfinished", place)
+        what = f"is the last of its sentence and leaves its entity unfinished; {because}"
+        _refuse(sentence.tags[-1], what, place)
     return tuple(tags)
 
 

@@ -17,9 +17,10 @@ def dump_tsv(annotations: Sequence[Annotation]) -> str:
     """Text and label, parted by tabs; UserError where a text has tabs or line breaks."""
     lines = ["\t".join(HEADER)]
     for one in annotations:
-        if any(character in one.text for character in "\t\n\r"):
+        row = (one.text, _label(one))
+        if any(character in cell for cell in row for character in "\t\n\r\0"):
             refuse("has a tab or a line break, which TSV cannot hold", one.where, "write .csv or .jsonl")
-        lines.append(f"{one.text}\t{_label(one)}")
+        lines.append("\t".join(row))
     return "\n".join(lines) + "\n"
 
 
@@ -47,6 +48,8 @@ def dump_conll(annotations: Sequence[Annotation]) -> str:
         if one.labels:
             refuse("has a label of the whole text, which CoNLL cannot hold", one.where, "write .jsonl")
         words, tags = _words(one)
+        if any(character in cell for cell in (*words, *tags) for character in "\t\n\r\0"):
+            refuse("has a tab or a line break in a word, which CoNLL cannot hold", one.where, "write .jsonl")
         sentences.append("".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True)))
     return "\n".join(sentences)
 
@@ -82,5 +85,5 @@ def _tagged(one: Annotation) -> dict[str, object]:
 def _words(one: Annotation) -> tuple[list[str], list[str]]:
     if one.tags is not None and one.tokens is not None:
         return [one.text[start:end] for start, end in one.tokens], list(one.tags)
-    found = tagged(one, mend=False)
+    found = tagged(one, mend=False, otherwise="write doccano, label-studio or brat, which hold any spans")
     return [one.text[start:end] for start, end in found.tokens], list(found.tags)

@@ -1,11 +1,12 @@
 """brat standoff: for each text NAME.txt a NAME.ann with its spans.
 
-in   T1<tab>PER 0 3<tab>Ann        a span; "0 3;8 11" is one with a gap
+in   T1<tab>PER 0 3<tab>Ann        a span; "0 3;8 11" is one in pieces, such as those of two lines
      R1, E1, A1, #1, *             relations, events, attributes and notes, which no one here reads
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -48,6 +49,10 @@ def dump(annotations: Iterable[Annotation]) -> dict[str, str]:
     for number, one in enumerate(annotations, start=1):
         if one.labels:
             refuse("has a label of the whole text, which brat cannot hold", one.where, "write .jsonl")
+        for mark in one.marks:
+            if mark.label.split() != [mark.label]:
+                what = f"has the label {mark.label!r}, and brat's have no blanks"
+                refuse(what, one.where, "write doccano or label-studio")
         lines = [
             f"T{place}\t{label} {start} {end}\t{_flat(one.text[start:end])}\n"
             for place, (start, end, label) in enumerate(one.marks, start=1)
@@ -91,11 +96,17 @@ def _mark(line: str, text: str, where: str) -> Mark:
     known = re.fullmatch(r"T\S*\t(\S+) ([0-9]+) ([0-9]+)((?:;[0-9]+ [0-9]+)*)\t(.*)", line)
     if not known:
         refuse("is no span of brat", where, "write T1<tab>LABEL START END<tab>text")
-    if known[4]:
-        refuse("has a gap in its span", where, "mark its parts one by one; no tag can leave words out")
-    start, end = int(known[2]), int(known[3])
-    if _flat(text[start:end]) != known[5]:
-        what = f"the span {start} to {end} is {text[start:end]!r} in the text, and {known[5]!r} here"
+    pieces = [tuple(map(int, piece.split())) for piece in f"{known[2]} {known[3]}{known[4]}".split(";")]
+    for (_, end), (start, _) in itertools.pairwise(pieces):
+        if text[end:start].strip():
+            refuse("has a gap in its span", where, "mark its parts one by one; no tag can leave words out")
+    start, end = pieces[0][0], pieces[-1][1]
+    if not start < end <= len(text):
+        what = f"the span {start} to {end} is not in its text of {len(text)} characters"
+        refuse(what, where, "correct the offsets; they count characters from 0, line breaks too")
+    there = " ".join(_flat(text[begin:stop]) for begin, stop in pieces)
+    if there.split() != known[5].split():
+        what = f"the span {start} to {end} is {there!r} in the text, and {known[5]!r} here"
         refuse(what, where, "the text was changed after it was labelled; correct one of them")
     return Mark(start, end, known[1])
 

@@ -3,6 +3,8 @@
 in   {"text": "Ann met Bob", "label": [[0, 3, "PER"], [8, 11, "PER"]]}
      {"text": "a fine film", "label": ["positive"]}
      {"text": "Ann met Bob", "entities": [{"start_offset": 0, "end_offset": 3, "label": "PER"}]}
+
+One whose "answer" is "reject" or "ignore" (Prodigy) counts as one that nobody has labelled.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from autolect.text.labels.annotation import Annotation, Mark, spans_in
+from autolect.text.labels.annotation import Annotation, Said, placed, spans_in
 from autolect.text.records import Record, holds_records, read_records
 from autolect.text.streams import refuse
 
@@ -20,13 +22,18 @@ NAME, SUFFIX = "doccano", ".jsonl"
 TEXT_KEYS = ("text", "data")
 LABEL_KEYS = ("label", "labels", "entities", "spans", "cats")
 RELATIONS = "relations"
+ANSWER, REFUSED = "answer", ("reject", "ignore")
 
 
 def is_mine(path: Path, *, encoding: str) -> bool:
-    """Whether the first record has a text and a list of labels, but not of one alone: that is a table's."""
+    """Whether the first record has a text and a list of labels, but not of one alone: that is a table's; or
+    a text and an answer that says whether its labels hold.
+    """
     first = next(read_records(path, encoding=encoding), None) if holds_records(path) else None
     if first is None or _text_key(first) is None:
         return False
+    if first.values.get(ANSWER) in ("accept", *REFUSED):
+        return True
     found = [first.values[key] for key in LABEL_KEYS if isinstance(first.values.get(key), list)]
     return bool(found) and not (len(found) == 1 and len(found[0]) == 1 and isinstance(found[0][0], str))
 
@@ -38,12 +45,15 @@ def read(path: Path, *, encoding: str) -> Iterator[Annotation]:
         if key is None:
             refuse("has no 'text'", record.where, "each record needs a text and its labels")
         found = [item for name in LABEL_KEYS for item in _items(record, name)]
+        text = record.values[key]
+        spans = [item for item in found if isinstance(item, Said)]
         yield Annotation(
-            text=record.values[key],
+            text=text,
             where=record.where,
             labels=tuple(item for item in found if isinstance(item, str)),
-            marks=tuple(item for item in found if isinstance(item, Mark)),
+            marks=placed(spans, text, record.where, units=False),
             tokens=_tokens(record),
+            answered=record.values.get(ANSWER) not in REFUSED,
             lost=(RELATIONS,) if record.values.get(RELATIONS) else (),
         )
 
@@ -63,8 +73,8 @@ def _text_key(record: Record) -> str | None:
     return next((key for key in TEXT_KEYS if isinstance(record.values.get(key), str)), None)
 
 
-def _items(record: Record, name: str) -> Iterator[str | Mark]:
-    """The labels and marks under one key."""
+def _items(record: Record, name: str) -> Iterator[str | Said]:
+    """The labels and spans under one key."""
     found = record.values.get(name)
     if found is None:
         return
@@ -72,20 +82,31 @@ def _items(record: Record, name: str) -> Iterator[str | Mark]:
         match item:
             case str():
                 yield item
-            case int() if not isinstance(item, bool):
+            case bool():
+                yield str(item).lower()
+            case int():
                 yield str(item)
             case [int() as start, int() as end, str() as label]:
-                yield Mark(start, end, label)
+                yield Said(start, end, label, None)
             case {"start_offset": int() as start, "end_offset": int() as end, "label": str() as label}:
-                yield Mark(start, end, label)
+                yield Said(start, end, label, _said(item))
             case {"start": int() as start, "end": int() as end, "label": str() as label}:
-                yield Mark(start, end, label)
-            case {"start": int() as start, "end": int() as end, "labels": [str() as label]}:
-                yield Mark(start, end, label)
+                yield Said(start, end, label, _said(item))
+            case {"start": int() as start, "end": int() as end, "labels": [*labels]} if _names(labels):
+                yield from (Said(start, end, label, _said(item)) for label in labels)
             case _:
                 shown = json.dumps(item, ensure_ascii=False, default=str)[:60]
                 fix = 'write "name", [start, end, "name"] or {"start": …, "end": …, "label": "name"}'
                 refuse(f"{name!r} holds {shown}, which is no label", record.where, fix)
+
+
+def _names(labels: list[Any]) -> bool:
+    return bool(labels) and all(isinstance(label, str) for label in labels)
+
+
+def _said(item: dict[str, Any]) -> str | None:
+    text = item.get("text")
+    return text if isinstance(text, str) else None
 
 
 def _tokens(record: Record) -> tuple[tuple[int, int], ...] | None:

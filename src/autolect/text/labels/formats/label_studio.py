@@ -7,18 +7,27 @@ in   [{"data": {"text": "Ann met Bob"}, "annotations": [{"result": [{"type": "la
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autolect.text.labels.annotation import Annotation, Mark, spans_in
+from autolect.core.errors import UserError
+from autolect.text.labels import columns
+from autolect.text.labels.annotation import Annotation, Mark, Said, placed, spans_in, units_of
 from autolect.text.records import Record, holds_records, read_records
 from autolect.text.streams import refuse, suffix
 
 NAME, SUFFIX = "label-studio", ".json"
 SPANS, CHOICES = ("labels", "hypertextlabels"), ("choices", "taxonomy")
+VALUES = {"rating": "rating", "number": "number", "pairwise": "selected", "textarea": "text"}
+"""Further kinds of answers, and under which key each holds what was answered."""
 UNREAD = "answers of other annotators"
+LABEL = "label"
+"""Name of the answer beside what was shown, in `answers`."""
+
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|/data/)\S+", re.IGNORECASE)
 
 
 def is_mine(path: Path, *, encoding: str) -> bool:
@@ -31,12 +40,34 @@ def is_mine(path: Path, *, encoding: str) -> bool:
 
 def read(path: Path, *, encoding: str) -> Iterator[Annotation]:
     """One annotation a task that someone has answered; of several answers the first."""
-    for record in read_records(path, encoding=encoding):
-        given = record.values.get("annotations", record.values.get("completions"))
-        if not isinstance(given, list):
-            refuse("has no 'annotations'", record.where, "export the project as JSON")
-        answers = [one for one in given if isinstance(one, dict) and not one.get("was_cancelled")]
-        yield _task(record, answers)
+    for record, given in _tasks(path, encoding):
+        found = _Answer.of(record, given)
+        data = _data(record)
+        name = _text_key(record, data, found.spans)
+        tokens = data.get("tokens")
+        yield Annotation(
+            text=data[name],
+            where=record.where,
+            labels=tuple(found.choices),
+            marks=placed(found.spans, data[name], record.where, units=True),
+            answered=bool(given),
+            tokens=spans_in(tokens) if isinstance(tokens, list) else None,
+            lost=tuple(dict.fromkeys([*found.values, *found.lost])),
+            beside=tuple(key for key in data if key not in (name, "tokens")),
+        )
+
+
+def answers(path: Path, *, encoding: str) -> tuple[list[Record], int]:
+    """What was shown in each task and what was answered, under "label": a choice, a rating, a number, a side
+    or a text. And how many tasks nobody has answered.
+    """
+    tasks = [(record, _Answer.of(record, given)) for record, given in _tasks(path, encoding) if given]
+    found = []
+    for record, one in tasks:
+        said = [*one.choices, *one.values.values()]
+        values = _data(record) | ({LABEL: said[0]} if said else {})
+        found.append(Record(values=values, where=record.where))
+    return found, sum(1 for _ in _tasks(path, encoding)) - len(tasks)
 
 
 def dump(annotations: Iterable[Annotation]) -> dict[str, str]:
@@ -53,72 +84,85 @@ def dump(annotations: Iterable[Annotation]) -> dict[str, str]:
     return {"": json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"}
 
 
-def _task(record: Record, answers: list[dict[str, Any]]) -> Annotation:
-    given = record.values.get("data")
-    data = given if isinstance(given, dict) else {}
-    texts = {key: value for key, value in data.items() if isinstance(value, str)}
-    text = texts.get("text") or next(iter(texts.values()), None) if texts else None
-    if text is None:
-        refuse("has no text in 'data'", record.where, "label text; autolect reads no images or sound")
-    labels: list[str] = []
-    spans: list[dict[str, Any]] = []
-    lost = [UNREAD] if len(answers) > 1 else []
-    results = answers[0].get("result") if answers else None
-    for result in results if isinstance(results, list) else []:
-        if not isinstance(result, dict):
-            refuse("holds a result that is no object", record.where, "export the project again")
-        kind, held = str(result.get("type", "")).lower(), result.get("value")
-        value = held if isinstance(held, dict) else {}
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one answer says: labels of all of the text, spans, further values by their kind, and the rest."""
+
+    choices: list[str]
+    spans: list[Said]
+    values: dict[str, Any]
+    lost: list[str]
+
+    @staticmethod
+    def of(record: Record, given: list[dict[str, Any]]) -> _Answer:
+        """The first of the answers to a task."""
+        found = _Answer([], [], {}, [UNREAD] if len(given) > 1 else [])
+        results = given[0].get("result") if given else None
+        for result in results if isinstance(results, list) else []:
+            if not isinstance(result, dict):
+                refuse("holds a result that is no object", record.where, "export the project again")
+            kind, held = str(result.get("type", "")).lower(), result.get("value")
+            found._take(kind, held if isinstance(held, dict) else {}, record)
+        return found
+
+    def _take(self, kind: str, value: dict[str, Any], record: Record) -> None:
         names = value.get(kind)
-        if not isinstance(names, list):
-            lost.append(kind or "unnamed results")
-        elif kind in SPANS:
-            spans += [{**value, "label": str(name)} for name in names]
-        elif kind in CHOICES:
-            labels += ["/".join(map(str, one)) if isinstance(one, list) else str(one) for one in names]
+        if kind in SPANS and isinstance(names, list):
+            self.spans.extend(_said(value, str(name), record) for name in names)
+        elif kind in CHOICES and isinstance(names, list):
+            for one in names:
+                if not one or not isinstance(one, str | list):
+                    refuse(f"holds the choice {one!r}, which is no name", record.where, "export it again")
+                self.choices.append("/".join(map(str, one)) if isinstance(one, list) else one)
+        elif kind in VALUES and VALUES[kind] in value:
+            held = value[VALUES[kind]]
+            self.values.setdefault(kind, held[0] if isinstance(held, list) and held else held)
         else:
-            lost.append(kind)
-    tokens = data.get("tokens")
-    return Annotation(
-        text=text,
-        where=record.where,
-        labels=tuple(labels),
-        marks=_marks(spans, text, record),
-        answered=bool(answers),
-        tokens=spans_in(tokens) if isinstance(tokens, list) else None,
-        lost=tuple(dict.fromkeys(lost)),
-    )
+            self.lost.append(kind or "unnamed results")
 
 
-def _marks(spans: list[dict[str, Any]], text: str, record: Record) -> tuple[Mark, ...]:
-    """Spans whose offsets count UTF-16 units, as a browser does, or characters: as their texts say."""
-    for span in spans:
-        if not isinstance(span.get("start"), int) or not isinstance(span.get("end"), int):
-            refuse(f"a span of {span['label']!r} has no start and end", record.where, "export it again")
-    places = {}
-    if _units(text) > len(text):
-        widths = (1 + (character > "\uffff") for character in text)
-        places = {unit: at for at, unit in enumerate(accumulate(widths, initial=0))}
-    counted = [Mark(places.get(one["start"], -1), places.get(one["end"], -1), one["label"]) for one in spans]
-    plain = [Mark(one["start"], one["end"], one["label"]) for one in spans]
-    for marks in (counted, plain) if places else (plain,):
-        wrong = [
-            (mark, one["text"])
-            for mark, one in zip(marks, spans, strict=True)
-            if mark.start < 0 or text[mark.start : mark.end] != one.get("text", text[mark.start : mark.end])
-        ]
-        if not wrong:
-            break
-    else:
-        (start, end, _), shown = wrong[0]
-        what = f"the span {start} to {end} is {text[start:end]!r} in the text, {shown!r} in the answer"
-        refuse(what, record.where, "the text was changed after it was labelled; correct one of them")
-    return tuple(marks)
+def _tasks(path: Path, encoding: str) -> Iterator[tuple[Record, list[dict[str, Any]]]]:
+    """Each task, and the answers to it that were not cancelled."""
+    for record in read_records(path, encoding=encoding):
+        given = record.values.get("annotations", record.values.get("completions"))
+        if not isinstance(given, list):
+            refuse("has no 'annotations'", record.where, "export the project as JSON")
+        yield record, [one for one in given if isinstance(one, dict) and not one.get("was_cancelled")]
 
 
-def _units(text: str) -> int:
-    """Length in UTF-16 units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+def _data(record: Record) -> dict[str, Any]:
+    given = record.values.get("data")
+    return given if isinstance(given, dict) else {}
+
+
+def _text_key(record: Record, data: dict[str, Any], spans: list[Said]) -> str:
+    """Which of the values that were shown is the text; UserError where that cannot be told."""
+    texts = [key for key, one in data.items() if isinstance(one, str) and not _ADDRESS.fullmatch(one.strip())]
+    if not texts:
+        refuse("has no text in 'data'", record.where, "label text; autolect reads no images or sound")
+    usual = columns.usual(texts, columns.TEXT_NAMES)
+    told = (usual, texts, [key for key in texts if _holds(data[key], spans)])
+    found = next((some[0] for some in told if len(some) == 1), None)
+    if found is None:
+        what = f"has several texts in 'data' ({', '.join(texts)}), and none of them is called text"
+        refuse(what, record.where, "rename the one that was labelled; for two texts say task.kind = pair")
+    return found
+
+
+def _holds(text: str, spans: list[Said]) -> bool:
+    """Whether the spans with a text are those of this one."""
+    known = [one for one in spans if one.text is not None]
+    try:
+        return bool(placed(known, text, "", units=True))
+    except UserError:
+        return False
+
+
+def _said(value: dict[str, Any], label: str, record: Record) -> Said:
+    start, end, text = value.get("start"), value.get("end"), value.get("text")
+    if not isinstance(start, int) or not isinstance(end, int):
+        refuse(f"a span of {label!r} has no start and end", record.where, "export it again")
+    return Said(start, end, label, text if isinstance(text, str) else None)
 
 
 def _choice(label: str) -> dict[str, Any]:
@@ -127,7 +171,7 @@ def _choice(label: str) -> dict[str, Any]:
 
 def _span(mark: Mark, text: str) -> dict[str, Any]:
     start, end, label = mark
-    value = {"start": _units(text[:start]), "end": _units(text[:end]), "text": text[start:end]}
+    value = {"start": units_of(text[:start]), "end": units_of(text[:end]), "text": text[start:end]}
     return {
         "from_name": "label",
         "to_name": "text",
