@@ -6,8 +6,9 @@ python bench/translation.py build/sets --sets mt-en-de-multi30k mt-en-zh-tatoeba
 
 Both get the same minutes of training and the same tokenizer, learned from the train pairs, and nothing else.
 Ours spends a share of its minutes on `masked` over the texts of these pairs, then learns to translate; the
-peer, MarianMTModel under Trainer, learns to translate all the time, at each rate and with each number of
-pairs a step that are named, of which valid chooses the best; the time of its looks at valid is given to it.
+peer, an encoder-decoder with norms before its layers (MBart's) or after them (Marian's) under Trainer, learns
+to translate all the time, at each rate and with each number of pairs a step that are named, of which valid
+chooses the best; the time of its looks at valid is given to it.
 Both keep what was best on valid, and answer with as many beams in float32. With --choose a twentieth of train
 stands for valid and valid for test, which stays closed; without, the test split is opened once a seed.
 """
@@ -37,6 +38,7 @@ GROUPED, LOOKS = 50, 8
 PARTS = ("train", "valid", "test")
 SMOOTHING, DROPOUT = 0.1, 0.1
 """Label smoothing and dropout of the peer."""
+KINDS = ("mbart", "marian")
 LOOKED = 64
 """Pairs of valid that the peer looks at together."""
 SHARE = 0.2
@@ -54,7 +56,8 @@ def main() -> int:
     parser.add_argument("--sets", nargs="+", required=True)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--rates", type=float, nargs="+", default=[5e-4, 1e-3], help="of the peer")
-    parser.add_argument("--rows", type=int, nargs="+", default=[32, 64], help="pairs a step of the peer")
+    parser.add_argument("--rows", type=int, nargs="+", default=[32], help="pairs a step of the peer")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="of the peer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--choose", action="store_true")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes our recipe")
@@ -62,7 +65,8 @@ def main() -> int:
     parser.add_argument("--peer", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.peer:
-        print(json.dumps(theirs(given.peer, given.minutes, given.rates[0], given.rows[0], given.seed)))
+        how = {"kind": given.kinds[0], "rate": given.rates[0], "rows": given.rows[0]}
+        print(json.dumps(theirs(given.peer, given.minutes, seed=given.seed, **how)))
         return 0
     print(f"{processor()}, {given.minutes:g} minutes of training a side, seed {given.seed}\n")
     print("| set | side | BLEU | chrF | M parameters | minutes in all |")
@@ -83,15 +87,15 @@ def race(given: argparse.Namespace, name: str, folder: Path) -> None:
     export(run, folder, data)
     targets = {part: [row["target"] for row in data[part]] for part in ("valid", "test")}
     tries = []
-    for rate, rows in itertools.product(given.rates, given.rows):
-        one = _peer(folder, given, rate, rows)
+    for kind, rate, rows in itertools.product(given.kinds, given.rates, given.rows):
+        one = _peer(folder, given, kind, rate, rows)
         one["valid"] = measured(run, one["answers"]["valid"], targets["valid"], given.seed)
-        what = f"{name}: transformers, rate {rate:g}, {rows} pairs a step, {one['steps']:,} steps"
+        what = f"{name}: {kind}, rate {rate:g}, {rows} pairs a step, {one['steps']:,} steps"
         print(f"{what}: valid {one['valid']['score']:.2f}", file=sys.stderr, flush=True)
         tries.append(one)
     best = max(tries, key=lambda one: float(one["valid"]["score"]))
     figures = measured(run, best["answers"]["test"], targets["test"], given.seed)
-    show(name, f"MarianMTModel, rate {best['rate']:g}, {best['rows']} pairs a step", figures | best)
+    show(name, f"{best['kind']}, rate {best['rate']:g}, {best['rows']} pairs a step", figures | best)
 
 
 def parts(source: Path, folder: Path, *, choose: bool) -> dict[str, list[dict[str, str]]]:
@@ -164,16 +168,30 @@ def export(run: Any, folder: Path, data: dict[str, list[dict[str, str]]]) -> Non
     (folder / IDS).write_text(json.dumps(found), encoding="utf-8")
 
 
-def theirs(folder: Path, minutes: float, rate: float, rows: int, seed: int) -> dict[str, Any]:
+def theirs(folder: Path, minutes: float, *, kind: str, rate: float, rows: int, seed: int) -> dict[str, Any]:
     """Trainer for so many minutes; then what it writes for valid and test, as token ids."""
     import datasets
-    from transformers import MarianConfig, MarianMTModel, Trainer, TrainingArguments, set_seed
+    import torch
+    from transformers import (
+        MarianConfig,
+        MarianMTModel,
+        MBartConfig,
+        MBartForConditionalGeneration,
+        Trainer,
+        TrainingArguments,
+        set_seed,
+    )
 
     datasets.disable_progress_bars()
     read = json.loads((folder / IDS).read_text(encoding="utf-8"))
     set_seed(seed)
-    network = MarianMTModel(
-        MarianConfig(
+    of_kind = {
+        "marian": (MarianMTModel, MarianConfig),
+        "mbart": (MBartForConditionalGeneration, MBartConfig),
+    }
+    model, config = of_kind[kind]
+    network = model(
+        config(
             vocab_size=read["vocabulary"],
             d_model=WIDTH,
             encoder_layers=LAYERS,
@@ -186,6 +204,7 @@ def theirs(folder: Path, minutes: float, rate: float, rows: int, seed: int) -> d
             dropout=DROPOUT,
             scale_embedding=True,
             pad_token_id=PAD,
+            bos_token_id=BOS,
             eos_token_id=EOS,
             forced_eos_token_id=EOS,
             decoder_start_token_id=BOS,
@@ -200,7 +219,8 @@ def theirs(folder: Path, minutes: float, rate: float, rows: int, seed: int) -> d
         ids = _padded([one["input_ids"] for one in pairs], PAD)
         labels = _padded([one["labels"] for one in pairs], -100)
         # Where labels are smoothed Trainer takes them before the network could shift them.
-        inputs = network.prepare_decoder_input_ids_from_labels(labels)
+        begin = torch.full((len(pairs), 1), BOS)
+        inputs = torch.cat([begin, labels[:, :-1].masked_fill(labels[:, :-1] == -100, PAD)], dim=1)
         keep = (ids != PAD).long()
         return {"input_ids": ids, "attention_mask": keep, "decoder_input_ids": inputs, "labels": labels}
 
@@ -256,6 +276,7 @@ def theirs(folder: Path, minutes: float, rate: float, rows: int, seed: int) -> d
     started = time.monotonic()
     answers = {part: _answers(plain, read[part][0]) for part in ("valid", "test")}
     return {
+        "kind": kind,
         "rate": rate,
         "rows": rows,
         "steps": steps,
@@ -295,9 +316,10 @@ def _padded(rows: list[list[int]], fill: int) -> Any:
     return torch.tensor([[*row, *[fill] * (longest - len(row))] for row in rows])
 
 
-def _peer(folder: Path, given: argparse.Namespace, rate: float, rows: int) -> dict[str, Any]:
+def _peer(folder: Path, given: argparse.Namespace, kind: str, rate: float, rows: int) -> dict[str, Any]:
     command = [str(PEERS), str(Path(__file__).resolve()), str(folder), "--sets", "none"]
-    command += ["--peer", str(folder), "--minutes", str(given.minutes), "--rates", str(rate)]
+    command += ["--peer", str(folder), "--minutes", str(given.minutes)]
+    command += ["--kinds", kind, "--rates", str(rate)]
     command += ["--rows", str(rows), "--seed", str(given.seed)]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     found: dict[str, Any] = json.loads(answer.strip().split("\n")[-1])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autolect.cli.main import main
+from autolect.jobs.labels import look
 
 TRAIN = "text\tlabel\n" + "".join(
     f"{('good', 'bad')[n % 2]} film number {n}\t{('yes', 'no')[n % 2]}\n" for n in range(40)
@@ -259,3 +260,23 @@ def test_a_label_that_a_format_cannot_hold_is_refused_with_its_place(
     told = capsys.readouterr().err
     assert "a tab or a line break" in told
     assert "a.jsonl:1" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.jsonl", '{"content": "some words", "tokens": 3}\n' * 5, None),
+        ("a.csv", "test_id,question1,question2\n1,one,two\n2,three,four\n", None),
+        (
+            "a.tsv",
+            "neu\tso so\n" + "".join(f"{('good', 'bad')[n % 2]}\tfilm {n}\n" for n in range(20)),
+            "classify",
+        ),
+        ("a.tsv", "sentence1\tsentence2\tscore\none\ttwo\t1.5\n", "pair"),
+    ],
+)
+def test_what_a_file_is_for_is_told_by_what_it_holds(
+    tmp_path: Path, name: str, content: str, kind: str | None
+) -> None:
+    seen = look(Path(file(tmp_path, name, content)))
+    assert (seen.kind if seen else None) == kind

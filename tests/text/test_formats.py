@@ -87,7 +87,7 @@ def test_what_nobody_reads_is_told() -> None:
 
 
 def test_relations_are_told_to_be_left_aside(tmp_path: Path) -> None:
-    assert "relations of 1 text(s)" in read_tokens(file(tmp_path, "a.jsonl", RELATED)).notes[-1]
+    assert "relations of 1 text(s)" in read_tokens(file(tmp_path, "a.jsonl", RELATED)).notes[0]
 
 
 def test_label_studio_counts_as_a_browser_does_and_skips_what_nobody_answered(tmp_path: Path) -> None:
@@ -331,8 +331,16 @@ def test_label_studio_s_text_is_no_address_and_what_stands_beside_it_is_told(tmp
 
 
 def test_of_several_texts_the_one_with_a_usual_name_or_with_the_spans_is_taken(tmp_path: Path) -> None:
-    read = read_texts(file(tmp_path, "a.json", [choice("good", id="d-17", body="a fine film")]))
-    assert [one.text for one in read.examples] == ["a fine film"]
+    for name, others in (
+        ("body", {"doc_id": "d-17"}),
+        ("text", {"content": "x"}),
+        ("review", {"who": "Eve"}),
+    ):
+        data = {**others, name: "a fine film"}
+        read = read_texts(file(tmp_path, "a.json", [choice("good", **data)]))
+        assert [one.text for one in read.examples] == ["a fine film"]
+    read = read_texts(file(tmp_path, "a.json", [choice("good", text="https://a.b/c", user="Eve")]))
+    assert [one.text for one in read.examples] == ["https://a.b/c"]
     span = {"type": "labels", "value": {"start": 0, "end": 3, "text": "Ann", "labels": ["PER"]}}
     tasks = [{"data": {"one": "Eve left", "two": "Ann came"}, "annotations": [{"result": [span]}]}]
     assert words(read_tokens(file(tmp_path, "b.json", tasks)).examples[0]) == [("Ann", "B-PER")]
@@ -360,6 +368,12 @@ def test_offsets_are_those_of_the_text_beside_them(tmp_path: Path, start: int, e
     assert "".join(word for word, _ in tagged_words) == "北京"
 
 
+def test_without_a_text_beside_them_offsets_of_doccano_count_characters(tmp_path: Path) -> None:
+    lines = '{"text": "😀我爱北京。", "label": [[3, 5, "LOC"], [6, 7, "PUN"]]}\n'
+    with pytest.raises(UserError, match=r"the span 6 to 7 .* is not in its text of 6"):
+        read_tokens(file(tmp_path, "a.jsonl", lines))
+
+
 def test_a_span_says_its_own_numbers_where_they_are_wrong(tmp_path: Path) -> None:
     span = {"type": "labels", "value": {"start": 3, "end": 90, "text": "Ann", "labels": ["PER"]}}
     tasks = [{"data": {"text": "😀 Ann"}, "annotations": [{"result": [span]}]}]
@@ -376,6 +390,19 @@ def test_blanks_beside_a_span_may_be_written_otherwise(tmp_path: Path) -> None:
 def test_a_span_over_a_line_break_is_one(tmp_path: Path) -> None:
     read = read_tokens(brat(tmp_path, "in New\nYork now", "T1\tLOC 3 6;7 11\tNew York\n"))
     assert words(read.examples[0]) == [("New", "B-LOC"), ("York", "I-LOC")]
+
+
+def test_blank_tokens_of_prodigy_are_no_words(tmp_path: Path) -> None:
+    tokens = [{"start": start, "end": end} for start, end in ((0, 3), (4, 5), (5, 8))]
+    line = {"text": "Ann  met", "spans": [{"start": 0, "end": 3, "label": "PER"}], "tokens": tokens}
+    read = read_tokens(file(tmp_path, "a.jsonl", json.dumps(line) + "\n"))
+    assert read.examples[0].words() == ["Ann", "met"]
+
+
+def test_an_answer_may_be_the_label_of_a_table(tmp_path: Path) -> None:
+    lines = '{"text": "a", "answer": "accept"}\n{"text": "b", "answer": "reject"}\n'
+    read = read_texts(file(tmp_path, "a.jsonl", lines))
+    assert [one.label for one in read.examples] == ["accept", "reject"]
 
 
 def test_what_was_rejected_teaches_nothing(tmp_path: Path) -> None:

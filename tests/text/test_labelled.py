@@ -472,7 +472,7 @@ def test_a_first_row_that_may_be_a_header_is_asked_about(tmp_path: Path) -> None
     content = "v1\tv2\n" + "".join(f"{('ham', 'spam')[n % 2]}\ta longer text {n}\n" for n in range(10))
     error = refused(tmp_path, "a.tsv", content)
     assert "may be a header" in error.what
-    assert "task.text_column = 'v2' if it is one, and = '2' if it is an example" in error.fix
+    assert "task.text_column = 'v2' if it is one, = '2' if not" in error.fix
     assert len(texts(tmp_path, "a.tsv", content, text="v2").examples) == 10
     assert len(texts(tmp_path, "a.tsv", content, text="2").examples) == 11
 
@@ -501,6 +501,9 @@ def test_lists_in_cells_are_labels(tmp_path: Path) -> None:
     assert [one.labels for one in read.examples] == [("x", "y"), ("z",), ("[w",)]
     assert "is a list of labels" in refused(tmp_path, "b.csv", "text,label\none,\"['x', 'y']\"\n").what
     assert texts(tmp_path, "c.csv", "text,label\none,['x']\n").examples[0].label == "x"
+    face = '"[""\\ud83d\\ude00""]"'
+    assert texts(tmp_path, "e.csv", f"text,label\none,{face}\n").examples[0].label == "😀"
+    assert "no name of a label" in refused(tmp_path, "f.csv", "text,label\none,['']\n").what
     spans = '"[{""start"": 0, ""labels"": [""PER""]}]"'
     assert "objects in JSON" in refused(tmp_path, "d.csv", f"text,label\none,{spans}\n").what
 
@@ -523,8 +526,32 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_comment_of_as_many_words_as_a_token_has_columns_is_none(tmp_path: Path) -> None:
-    read = tokens(tmp_path, "# O\ndogs NN\n\n# one\nGerman JJ\n\n# NN\nmany JJ\n")
-    assert [one.words() for one in read.examples] == [["#", "dogs"], ["German"], ["#", "many"]]
+    read = tokens(tmp_path, "# O\ndogs NN\n\n# one\nGerman JJ\n\n# NN\nmany JJ\n\n#tag VB\nso RB\n")
+    assert [one.words() for one in read.examples] == [
+        ["#", "dogs"],
+        ["German"],
+        ["#", "many"],
+        ["#tag", "so"],
+    ]
+    assert tokens(tmp_path, "#tag B-X\nso O\n").examples[0].words() == ["#tag", "so"]
+
+
+def test_a_column_of_kinds_is_no_label(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text,verdict,topic\na film,good,arts\na game,bad,sport\n")
+    read = labelled.read_texts(path, slice_column="topic")
+    assert [(one.label, one.slice) for one in read.examples] == [("good", "arts"), ("bad", "sport")]
+
+
+def test_values_within_objects_are_no_columns(tmp_path: Path) -> None:
+    line = '{"text": "a film", "label": "good", "meta": {"category": "arts"}}\n'
+    assert texts(tmp_path, "a.jsonl", line).examples[0].label == "good"
+
+
+def test_quotes_are_text_in_records_and_taken_off_where_every_cell_has_them(tmp_path: Path) -> None:
+    line = json.dumps({"text": '"""x"""', "label": "a"}) + "\n"
+    assert texts(tmp_path, "a.jsonl", line).examples[0].text == '"""x"""'
+    read = texts(tmp_path, "a.tsv", '"text"\t"label"\n"one"\t"a"\n"two"\t"b"\n')
+    assert [(one.text, one.label) for one in read.examples] == [("one", "a"), ("two", "b")]
 
 
 @pytest.mark.parametrize(

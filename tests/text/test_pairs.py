@@ -165,6 +165,13 @@ def test_translations_in_an_object_are_columns(tmp_path: Path) -> None:
     assert (read.examples[0].first, read.examples[0].second) == ("text 0", "texte 0")
 
 
+def test_names_that_may_be_words_make_no_header(tmp_path: Path) -> None:
+    read = read_pairs(file(tmp_path, "a.tsv", "a\tun\nabandon\tabandonner\n"), answered=False)
+    assert [(one.first, one.second) for one in read.examples] == [("a", "un"), ("abandon", "abandonner")]
+    read = read_pairs(file(tmp_path, "b.csv", "a,b,label\none,two,x\nthree,four,y\n"))
+    assert (read.examples[0].first, read.examples[0].second) == ("one", "two")
+
+
 def test_without_a_header_the_first_row_is_shown(tmp_path: Path) -> None:
     path = file(tmp_path, "a.tsv", "anfrage\tantwort\nhow?\tso\nwhen?\tnow\n")
     assert "the first row is anfrage | antwort" in read_pairs(path, answered=False).notes[0]

@@ -172,7 +172,7 @@ def _text_column(plain: Sequence[Path]) -> str:
         return "text"
     rows = list(itertools.islice(tables.read_rows(path, encoding="utf-8"), _LOOKED_ROWS + 1))
     names = [cell or "" for cell in rows[0].cells] if rows else []
-    usual = next((name for some in columns.TEXT_NAMES for name in some if name in names), "")
+    usual = next((name for name in columns.TEXT_NAMES[0] if name in names), "")
     if usual or len(rows) < 2:
         return usual or "text"
     sizes = [sum(len(row.cells[at] or "") for row in rows[1:]) for at in range(len(names))]
@@ -184,7 +184,7 @@ def _column(parts: dict[str, Look]) -> str:
     train = parts["train"]
     if train.kind == "tag" and streams.suffix(train.path) in TAGGED:
         return "text"
-    if train.kind == "classify" and not train.column.isdecimal():
+    if train.kind in ("classify", "pair") and not train.column.isdecimal():
         return train.column
     raise UserError(
         "has labels but no column that can be read as text",

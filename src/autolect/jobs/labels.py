@@ -14,11 +14,11 @@ import numpy as np
 from autolect.core import files, registry
 from autolect.core.errors import UserError
 from autolect.jobs.tuning.finetune import texts_without_labels
-from autolect.text import records, streams, tables
-from autolect.text.labels import formats, labelled, lengths
+from autolect.text import conll, records, streams, tables
+from autolect.text.labels import columns, formats, labelled, lengths
 from autolect.text.labels.annotation import Annotation, marks_of, tagged
 from autolect.text.labels.formats import brat
-from autolect.text.labels.pairs import PairExample, holds_pairs
+from autolect.text.labels.pairs import TWINS, PairExample, holds_pairs, number_of
 from autolect.text.labels.split import Overlap, Parts, conflicts, drawn, normalise, overlap
 from autolect.text.labels.writing import DUMPS
 
@@ -95,13 +95,13 @@ def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
     if records.holds_records(path) and _tagged_records(path, encoding):
         return Look(path, "tag", "", len(labelled.read_tokens(path, encoding=encoding).examples))
     try:
-        if formats.find(path, encoding=encoding) is None and (count := _pairs(path, encoding)):
-            return Look(path, "pair", "", count)
         tool = formats.find(path, encoding=encoding)
+        if tool is None and (found := _pairs(path, encoding)) is not None:
+            return found
         read = list(tool.read(path, encoding=encoding)) if tool is not None else []
         if any(one.marks for one in read):
             return Look(path, "tag", "", len(read))
-        texts = labelled.read_texts(path, encoding=encoding)
+        texts = _texts(path, encoding)
     except UserError:
         return None
     labels = [example.label for example in texts.examples]
@@ -188,15 +188,29 @@ def convert(
     return Converted(len(annotations), form or target.suffix.removeprefix("."), others)
 
 
-def _pairs(path: Path, encoding: str) -> int:
-    """How many pairs a table holds whose header names two texts; 0 for any other."""
-    rows = list(tables.read_rows(path, encoding=encoding))
-    return len(rows) - 1 if rows and holds_pairs([cell or "" for cell in rows[0].cells]) else 0
+def _texts(path: Path, encoding: str) -> labelled.LabelledTexts:
+    """Labelled texts; a run asks whether the first row is a header, here it is none."""
+    try:
+        return labelled.read_texts(path, encoding=encoding)
+    except columns.PerhapsHeaderError as error:
+        return labelled.read_texts(path, encoding=encoding, text_column=error.column)
+
+
+def _pairs(path: Path, encoding: str) -> Look | None:
+    """A table of pairs, by its header; None for any other."""
+    rows, _ = tables.unquoted(list(tables.read_rows(path, encoding=encoding)), path=path)
+    header = [(cell or "").strip() for cell in rows[0].cells] if rows else []
+    if not holds_pairs(header):
+        return None
+    first = next(name for name in header if name.casefold() in {one for one, _ in TWINS})
+    return Look(path, "pair", first, len(rows) - 1)
 
 
 def _tagged_records(path: Path, encoding: str) -> bool:
     record = next(iter(records.read_records(path, encoding=encoding)), None)
-    return record is not None and "tokens" in record.values and "text" not in record.values
+    if record is None or "text" in record.values or not isinstance(record.values.get("tokens"), list):
+        return False
+    return any(key in record.values for key in conll.TAG_KEYS)
 
 
 def _part(path: str, read: Any) -> Part:
@@ -266,7 +280,8 @@ def _alike(labels: Iterable[str]) -> Iterator[str]:
     """Labels that differ in case, width, blanks or punctuation alone."""
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for label in labels:
-        groups[normalise(label)].append(label)
+        if number_of(label) is None:
+            groups[normalise(label)].append(label)
     for names in groups.values():
         if len(names) > 1:
             yield f"train: labels that look alike: {', '.join(map(repr, sorted(names)))}"

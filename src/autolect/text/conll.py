@@ -13,10 +13,10 @@ from typing import Literal
 
 from autolect.text import segment
 from autolect.text.records import read_records
-from autolect.text.streams import LINE_CHARACTERS, Line, numbered_lines, refuse
+from autolect.text.streams import LINE_CHARACTERS, Line, numbered_lines, refuse, suffix
 
-_TAG_KEYS = ("tags", "ner_tags")
-_TAG = re.compile(r"O|[BIESLUM]-\S+")
+TAG_KEYS = ("tags", "ner_tags")
+_TAG = re.compile(r"O|[BIESLUM]-[^\d\s]\S*")
 _BRACKETS = "#begin document"
 _FEWEST = 2
 """Columns of a word and its tag."""
@@ -81,6 +81,8 @@ def read_columns(path: Path, *, encoding: str, column: int | None) -> Iterator[S
                 refuse(what, where, "write a word and its tag on each line")
             if line.startswith("-DOCSTART-") or (not kept and _is_comment(line, layout, tags)):
                 continue
+            if "\t" not in line and suffix(path) == ".conllu":
+                refuse("has no tabs, which part the columns of CoNLL-U", where, "part them by tabs")
             layout = layout or _learn(line, number, where, column)
             token = _token(line, layout, where)
             if token is not None:
@@ -115,7 +117,7 @@ def read_objects(path: Path, *, encoding: str) -> Iterator[Sentence]:
     """JSON Lines with "tokens" and "tags" (or "ner_tags"), two lists of strings of one length."""
     for record in read_records(path, encoding=encoding):
         words = record.values.get("tokens")
-        keys = [key for key in _TAG_KEYS if key in record.values]
+        keys = [key for key in TAG_KEYS if key in record.values]
         if not isinstance(words, list) or len(keys) != 1:
             refuse("needs 'tokens' and either 'tags' or 'ner_tags'", record.where, "rename the keys")
         tags = record.values[keys[0]]
@@ -200,24 +202,22 @@ def _is_comment(line: str, layout: _Layout | None, tags: Container[str]) -> bool
     """Whether a line that begins a sentence with "#" is no token.
 
     A comment has a blank in its first column or another number of columns than the tokens; so the word
-    "#" keeps its place. Where blanks part columns, and before the first token, a tag makes a token of it:
-    one of the ``tags`` so far, O, or one with a prefix.
+    "#" keeps its place. Where blanks part columns a tag makes a token of "# ...", and before the first token
+    of any "#...": one of the ``tags`` so far, O, or one with a prefix.
     """
     if not line.startswith("#"):
         return False
     cells = _cells(line, tabs="\t" in line)
-    tagged = line.startswith("# ") and (cells[-1] in tags or re.fullmatch(_TAG, cells[-1]) is not None)
+    tagged = cells[-1] in tags or re.fullmatch(_TAG, cells[-1]) is not None
     if layout is None:
         return " " in cells[0] if "\t" in line else not (tagged and len(cells) == _FEWEST)
     if len(cells) != layout.width or layout.tabs != ("\t" in line):
         return True
-    return " " in cells[0] if layout.tabs else not tagged
+    return " " in cells[0] if layout.tabs else line.startswith("# ") and not tagged
 
 
 def _learn(line: str, number: int, where: str, column: int | None) -> _Layout:
     tabs = "\t" in line
-    if not tabs and where.rpartition(":")[0].endswith(".conllu"):
-        refuse("has no tabs, which part the columns of CoNLL-U", where, "part them by tabs")
     cells = _cells(line, tabs=tabs)
     counted = tabs and len(cells) in _USUAL_TAG and re.fullmatch(r"1(-\d+)?|0\.1", cells[0]) is not None
     least = 3 if counted else 2

@@ -58,14 +58,18 @@ def cut_rows(lines: Iterable[Line], *, path: Path) -> Iterator[Cut]:
     return _even((Cut(line.number, line.text.split("\t")) for line in lines if line.text), path)
 
 
-def unquoted(rows: Sequence[Row]) -> tuple[list[Row], int]:
-    """Rows parted by tabs without the quotes of a program that writes tables, and how many cells had them.
+def unquoted(rows: Sequence[Row], *, path: Path) -> tuple[list[Row], int]:
+    """Rows without the quotes that a program set around cells between tabs, and how many cells had them.
 
-    They are taken off where every cell with a quote is well-formed and one holds doubled ones, as no text
-    has them by accident; otherwise quotes are text.
+    They are taken off where every cell with a quote is well-formed, and one holds doubled ones, as no text
+    has them by accident, or every cell has them; otherwise quotes are text.
     """
-    held = [cell for row in rows for cell in row.cells if cell and '"' in cell]
-    if not all(_QUOTED.fullmatch(cell) for cell in held) or not any('""' in cell[1:-1] for cell in held):
+    if holds_records(path) or suffix(path) == ".csv":
+        return list(rows), 0
+    cells = [cell for row in rows for cell in row.cells if cell]
+    held = [cell for cell in cells if '"' in cell]
+    written = len(held) == len(cells) or any('""' in cell[1:-1] for cell in held)
+    if not written or not all(_QUOTED.fullmatch(cell) for cell in held):
         return list(rows), 0
     return [replace(row, cells=tuple(map(_bare, row.cells))) for row in rows], len(held)
 
@@ -81,7 +85,8 @@ def _separator(line: str) -> tuple[str, bool]:
     """What parts the columns of a CSV file, by its first line, and whether that says nothing else."""
     if said := re.fullmatch("sep=(.)", line):
         return said[1], True
-    return (";" if ";" in line and "," not in line else ","), False
+    whole = line.count('"') % 2 == 0
+    return (";" if ";" in line and "," not in line and whole else ","), False
 
 
 def _quoted(lines: Iterable[Line], path: Path) -> Iterator[Cut]:
@@ -137,7 +142,7 @@ _ENDS = "inside of a value ends it: remove it, or use a quoted .csv"
 
 
 def of_records(records: Iterable[Record], *, fractions: bool) -> Iterator[Row]:
-    """Records as rows, the keys of the first one as header; an object in it stands for its own values."""
+    """Records as rows, the keys of the first one as header."""
     keys: tuple[str, ...] | None = None
     for record in records:
         values = _flat(record.values)
@@ -148,13 +153,16 @@ def of_records(records: Iterable[Record], *, fractions: bool) -> Iterator[Row]:
         yield Row(cells=cells, where=record.where)
 
 
+TRANSLATION = "translation"
+"""Key under which `datasets` keeps a text in several languages."""
+
+
 def _flat(values: dict[str, Any]) -> dict[str, Any]:
-    """The values, and after them those of the objects among them whose names are not taken."""
-    found = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    for inner in values.values():
-        for key, value in inner.items() if isinstance(inner, dict) else ():
-            found.setdefault(key, value)
-    return found
+    """The values, and a text in several languages as a value for each."""
+    texts = values.get(TRANSLATION)
+    if not isinstance(texts, dict):
+        return values
+    return {key: value for key, value in values.items() if key != TRANSLATION} | texts
 
 
 def _plain(value: Any, *, fractions: bool) -> str | None:

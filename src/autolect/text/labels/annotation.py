@@ -97,11 +97,11 @@ class Said(NamedTuple):
 def placed(spans: Sequence[Said], text: str, where: str, *, units: bool) -> tuple[Mark, ...]:
     """Spans whose offsets count characters, or UTF-16 units as a browser does: as the texts beside them say.
 
-    units: where they say nothing, units are meant. UserError where neither fits.
+    Where they say nothing, ``units`` says which are meant. UserError where neither fits.
     """
     plain = [Mark(*one[:3]) for one in spans]
     ways = [plain]
-    if units_of(text) > len(text):
+    if units_of(text) > len(text) and (units or any(one.text is not None for one in spans)):
         widths = (1 + (character > "\uffff") for character in text)
         at = {unit: place for place, unit in enumerate(itertools.accumulate(widths, initial=0))}
         counted = [Mark(at.get(one.start, -1), at.get(one.end, -1), one.label) for one in spans]
@@ -117,7 +117,7 @@ def placed(spans: Sequence[Said], text: str, where: str, *, units: bool) -> tupl
 
 def _refuse(wrong: Said, text: str, where: str) -> NoReturn:
     what = f"the span {wrong.start} to {wrong.end}"
-    if not 0 <= wrong.start < wrong.end <= units_of(text):
+    if not 0 <= wrong.start < wrong.end <= len(text):
         what = f"{what} ({wrong.label!r}) is not in its text of {len(text)} characters"
         refuse(what, where, "correct the offsets; they count from 0, the end excluded")
     what = f"{what} is {text[wrong.start : wrong.end]!r} in the text, {wrong.text!r} in the answer"

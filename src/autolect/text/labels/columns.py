@@ -97,6 +97,12 @@ def place(name: str, header: Sequence[str] | None, width: int, *, key: str, wher
     raise UserError(f"there is no column {name!r}", where=where, fix=f"set {key} to one that there is")
 
 
+class PerhapsHeaderError(UserError):
+    """The first row may be a header; column: the number of the texts', from 1."""
+
+    column: str
+
+
 class _Chooser:
     def __init__(
         self, rows: Sequence[Row], where: str, *, text: str | None, label: str | None, aside: str | None
@@ -165,11 +171,14 @@ class _Chooser:
         counts = Counter((row.cells[label] or "").strip() for row in self._rows)
         once = [name for name, count in counts.items() if count == 1]
         if len(self._rows) >= _HEADED and once == [self._first[label]]:
-            name = self._first[text]
-            self._refuse(
-                f"{once[0]!r} is the only label that stands once, so the first row may be a header",
-                f"{TEXT_KEY} = {_short(name)!r} if it is one, and = '{text + 1}' if it is an example",
+            shown = ", ".join(repr(_short(cell)) for cell in self._first)
+            error = PerhapsHeaderError(
+                f"{once[0]!r} is the only label that stands once, so the first row may be a header: {shown}",
+                where=self._where,
+                fix=f"set {TEXT_KEY} = {self._first[text][:_SHOWN]!r} if it is one, = '{text + 1}' if not",
             )
+            error.column = str(text + 1)
+            raise error
 
     def _named(self, wanted: str | None, names: Sequence[Sequence[str]], key: str) -> int | None:
         if wanted is not None:
@@ -179,7 +188,8 @@ class _Chooser:
                 what = "stands twice" if wanted in self._first else "is missing"
                 self._refuse(f"the column {wanted!r} {what} in the header", key)
             return self._first.index(wanted)
-        found = usual(self._first, names)
+        left = [name for at, name in enumerate(self._first) if at != self._set_aside]
+        found = usual(left, names)
         if len(found) > 1:
             self._ambiguous(f"{' and '.join(map(repr, found))} both fit", key)
         return self._first.index(found[0]) if found else None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -142,7 +143,7 @@ def read_texts(
         return _of_lists(
             path, text_column, label_column, slice_column, encoding=encoding, separator=separator
         )
-    rows, num_quoted = tables.unquoted(list(tables.read_rows(path, encoding=encoding)))
+    rows, num_quoted = tables.unquoted(list(tables.read_rows(path, encoding=encoding)), path=path)
     named = holds_records(path)
     asked = {"text": text_column, "label": label_column, "aside": slice_column}
     chosen = columns.choose(rows, where=str(path), named=named, **asked)
@@ -204,14 +205,18 @@ def read_tokens(
 def _listed(cell: str, where: str) -> list[str] | None:
     """The labels of a cell that is a list, as JSON and Python write it; None where it is none."""
     found: object = None
-    if cell.startswith("[") and cell.endswith("]"):
+    for read in (json.loads, ast.literal_eval) if cell.startswith("[") and cell.endswith("]") else ():
         with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-            found = ast.literal_eval(cell)
+            found = read(cell)
+            break
     if not isinstance(found, list):
         return None
     if any(isinstance(one, dict) for one in found):
         refuse("holds objects in JSON, not a label", where, "export JSON in place of a table")
-    return [str(one).strip() for one in found] if all(isinstance(one, str | int) for one in found) else None
+    names = [str(one).strip() for one in found if isinstance(one, str | int) and not isinstance(one, bool)]
+    if len(names) != len(found) or not all(names):
+        refuse(f"{cell[:_SHOWN]!r} holds what is no name of a label", where, "write a list of names")
+    return names
 
 
 def _one(cell: str, where: str) -> str:

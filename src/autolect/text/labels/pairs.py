@@ -18,7 +18,6 @@ from autolect.text.records import holds_records
 from autolect.text.streams import refuse
 
 FIRST_NAMES = (
-    "prompt",
     "sentence1",
     "text1",
     "text_a",
@@ -30,7 +29,7 @@ FIRST_NAMES = (
     "question",
     "title",
     "first",
-    "q",
+    "prompt",
     "句子1",
     "文本1",
     "问题",
@@ -51,7 +50,6 @@ SECOND_NAMES = (
     "description",
     "second",
     "response",
-    "a",
     "句子2",
     "文本2",
     "答案",
@@ -154,9 +152,9 @@ def read_pairs(
 
 
 def holds_pairs(header: Sequence[str]) -> bool:
-    """Whether a header has the names of two texts and one more."""
-    lower = [name.strip().casefold() for name in header]
-    return len(lower) > 2 and any(one in lower and other in lower for one, other in TWINS)
+    """Whether a header has the names of two texts and of what is said of them."""
+    lower = {name.strip().casefold() for name in header}
+    return not lower.isdisjoint(GOLD_NAMES) and any(lower.issuperset(names) for names in TWINS)
 
 
 def _rows(path: Path, encoding: str) -> tuple[list[tables.Row], list[str]]:
@@ -165,7 +163,8 @@ def _rows(path: Path, encoding: str) -> tuple[list[tables.Row], list[str]]:
         tasks, waiting = label_studio.answers(path, encoding=encoding)
         told = [f"{waiting} pair(s) that nobody has labelled are left out"] if waiting else []
         return list(tables.of_records(tasks, fractions=True)), told
-    rows, num_quoted = tables.unquoted(list(tables.read_rows(path, encoding=encoding, fractions=True)))
+    read = tables.read_rows(path, encoding=encoding, fractions=True)
+    rows, num_quoted = tables.unquoted(list(read), path=path)
     return rows, [f"the quotes of {num_quoted} cell(s) were taken off"] if num_quoted else []
 
 

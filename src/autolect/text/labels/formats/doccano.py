@@ -23,6 +23,9 @@ TEXT_KEYS = ("text", "data")
 LABEL_KEYS = ("label", "labels", "entities", "spans", "cats")
 RELATIONS = "relations"
 ANSWER, REFUSED = "answer", ("reject", "ignore")
+TOKENS = "tokens"
+READ = (*LABEL_KEYS, RELATIONS, ANSWER, TOKENS)
+"""Keys that are read, beside that of the text."""
 
 
 def is_mine(path: Path, *, encoding: str) -> bool:
@@ -32,7 +35,7 @@ def is_mine(path: Path, *, encoding: str) -> bool:
     first = next(read_records(path, encoding=encoding), None) if holds_records(path) else None
     if first is None or _text_key(first) is None:
         return False
-    if first.values.get(ANSWER) in ("accept", *REFUSED):
+    if first.values.get(ANSWER) in ("accept", *REFUSED) and any(key in first.values for key in LABEL_KEYS):
         return True
     found = [first.values[key] for key in LABEL_KEYS if isinstance(first.values.get(key), list)]
     return bool(found) and not (len(found) == 1 and len(found[0]) == 1 and isinstance(found[0][0], str))
@@ -52,9 +55,10 @@ def read(path: Path, *, encoding: str) -> Iterator[Annotation]:
             where=record.where,
             labels=tuple(item for item in found if isinstance(item, str)),
             marks=placed(spans, text, record.where, units=False),
-            tokens=_tokens(record),
+            tokens=_tokens(record, text),
             answered=record.values.get(ANSWER) not in REFUSED,
             lost=(RELATIONS,) if record.values.get(RELATIONS) else (),
+            beside=tuple(name for name in record.values if name not in (key, *READ)),
         )
 
 
@@ -109,9 +113,11 @@ def _said(item: dict[str, Any]) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _tokens(record: Record) -> tuple[tuple[int, int], ...] | None:
-    match record.values.get("tokens"):
-        case [*pairs]:
-            return spans_in(pairs)
-        case _:
-            return None
+def _tokens(record: Record, text: str) -> tuple[tuple[int, int], ...] | None:
+    given = record.values.get(TOKENS)
+    found = spans_in(given) if isinstance(given, list) else None
+    return (
+        None
+        if found is None
+        else tuple(one for one in found if text[slice(*one)].strip() or one[1] > len(text))
+    )

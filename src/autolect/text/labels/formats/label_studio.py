@@ -27,6 +27,9 @@ UNREAD = "answers of other annotators"
 LABEL = "label"
 """Name of the answer beside what was shown, in `answers`."""
 
+TEXT = "text"
+_NUMBER = re.compile("(.*_)?id", re.IGNORECASE)
+"""Names of what numbers a task."""
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|/data/)\S+", re.IGNORECASE)
 
 
@@ -64,8 +67,8 @@ def answers(path: Path, *, encoding: str) -> tuple[list[Record], int]:
     tasks = [(record, _Answer.of(record, given)) for record, given in _tasks(path, encoding) if given]
     found = []
     for record, one in tasks:
-        said = [*one.choices, *one.values.values()]
-        values = _data(record) | ({LABEL: said[0]} if said else {})
+        said = [*one.choices, *(one.values[kind] for kind in VALUES if kind in one.values)]
+        values = _data(record) | {LABEL: said[0] if said else None}
         found.append(Record(values=values, where=record.where))
     return found, sum(1 for _ in _tasks(path, encoding)) - len(tasks)
 
@@ -137,11 +140,14 @@ def _data(record: Record) -> dict[str, Any]:
 
 def _text_key(record: Record, data: dict[str, Any], spans: list[Said]) -> str:
     """Which of the values that were shown is the text; UserError where that cannot be told."""
-    texts = [key for key, one in data.items() if isinstance(one, str) and not _ADDRESS.fullmatch(one.strip())]
-    if not texts:
+    given = [key for key, one in data.items() if isinstance(one, str)]
+    if TEXT in given:
+        return TEXT
+    usual = columns.usual(given, columns.TEXT_NAMES[:1])
+    texts = [key for key in given if not _ADDRESS.fullmatch(data[key].strip()) and not _NUMBER.fullmatch(key)]
+    if not usual and not texts:
         refuse("has no text in 'data'", record.where, "label text; autolect reads no images or sound")
-    usual = columns.usual(texts, columns.TEXT_NAMES)
-    told = (usual, texts, [key for key in texts if _holds(data[key], spans)])
+    told = ([key for key in texts if _holds(data[key], spans)], usual, texts)
     found = next((some[0] for some in told if len(some) == 1), None)
     if found is None:
         what = f"has several texts in 'data' ({', '.join(texts)}), and none of them is called text"
