@@ -103,7 +103,7 @@ class TrainConfig(Section):
     tokens: int | None = Field(default=None, ge=1)
     """Tokens seen, padding not counted."""
     batch_tokens: int = Field(default=2048, ge=16)
-    """Tokens a step. Little text may want fewer; not measured yet."""
+    """Tokens a step. Short pairs to translate learned more from as many tokens with 768 (docs/LOG.md)."""
     micro_batches: int = Field(default=1, ge=1, le=1024)
     """Parts that a step's batch is computed in, one after the other: more parts need less memory, and the
     step stays what it is."""
