@@ -78,7 +78,7 @@ class LabelledTexts:
     notes: tuple[str, ...]
     """What a person should know of how the file was read."""
     others: tuple[str, ...] = ()
-    """Names of what else stands beside the texts and is not read."""
+    """Names of the further columns of a table, which are not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,14 +295,8 @@ def _of_annotations(annotated: Sequence[Annotation], path: Path, *, several: boo
             what = f"has {len(one.labels)} labels ({', '.join(one.labels)})" if one.labels else "has no label"
             refuse(what, one.where, "give it one, or set task.several = true")
         examples.append(TextExample(text=one.text, labels=tuple(dict.fromkeys(one.labels)), where=one.where))
-    others = tuple(dict.fromkeys(name for one in annotated for name in one.beside))
-    return LabelledTexts(
-        examples=tuple(examples),
-        text_column="text",
-        label_column="label",
-        notes=tuple(_unread(annotated)),
-        others=others,
-    )
+    notes = tuple(_unread(annotated))
+    return LabelledTexts(examples=tuple(examples), text_column="text", label_column="label", notes=notes)
 
 
 def _of_spans(annotated: Sequence[Annotation], path: Path, *, mend: bool) -> LabelledTokens:
