@@ -26,7 +26,7 @@ from autolect.core.recipe import TrainConfig
 from autolect.train import checkpoint
 from autolect.train.batches import Batch, Batches
 from autolect.train.history import read_log
-from autolect.train.loop import Outcome, fit
+from autolect.train.loop import Outcome, _Loop, fit
 from autolect.train.schedule import rate_at
 
 CPU = Device(torch.device("cpu"), torch.float32)
@@ -358,11 +358,48 @@ def test_a_disk_without_room_for_the_checkpoints_is_told_before_the_first_step(
         train(goal, tmp_path)
 
 
-def test_a_budget_in_minutes_stays_the_same_number_of_steps_after_a_kill(tmp_path: Path) -> None:
+def test_a_budget_in_minutes_is_not_measured_again_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget: dict[str, Any] = {"steps": None, "minutes": 0.03, "checkpoint_seconds": 1000}
     with pytest.raises(KeyboardInterrupt):
-        train(Line(stop_at=17), tmp_path, steps=None, minutes=0.01, checkpoint_seconds=1000)
-    facts = files.read_manifest(tmp_path / "checkpoint-0").facts
-    assert train(Line(), tmp_path, steps=None, minutes=0.01).steps == facts["state"]["steps"]
+        train(Line(stop_at=17), tmp_path, **budget)
+    monkeypatch.setattr(_Loop, "seconds_a_step", lambda _: 1e9)
+    assert train(Line(), tmp_path, **budget).steps > 1
+
+
+class Timed(Line):
+    """Each step takes two milliseconds."""
+
+    def loss(self, batch: Tensors) -> Loss:
+        time.sleep(0.002)
+        return super().loss(batch)
+
+
+@pytest.mark.parametrize("wrong", [5, 0.2])
+def test_a_speed_that_was_measured_wrong_is_corrected_on_the_way(
+    monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    measured = _Loop.seconds_a_step
+    plain = train(Timed(), steps=None, minutes=2 / 60)
+    monkeypatch.setattr(_Loop, "seconds_a_step", lambda loop: measured(loop) * wrong)
+    told = train(Timed(), steps=None, minutes=2 / 60)
+    assert told.steps == pytest.approx(plain.steps, rel=0.5)
+
+
+def test_a_corrected_number_of_steps_stays_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = _Loop.seconds_a_step
+    monkeypatch.setattr(_Loop, "seconds_a_step", lambda loop: measured(loop) * 5)
+    with pytest.raises(KeyboardInterrupt):
+        train(Timed(stop_at=80), tmp_path, steps=None, minutes=2 / 60, checkpoint_seconds=1000)
+    newest = max(
+        (tmp_path / one for one in CHECKPOINTS), key=lambda one: files.read_manifest(one).facts["step"]
+    )
+    state = files.read_manifest(newest).facts["state"]
+    assert state["pacing"]["settled"]
+    assert train(Timed(), tmp_path, steps=None, minutes=2 / 60).steps == state["steps"]
 
 
 def test_checkpoints_that_take_long_are_written_less_often(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ class TrainConfig(Section):
     """One run of the loop. Give exactly one budget; the others stay empty."""
 
     minutes: float | None = Field(default=None, gt=0)
-    """Wall-clock budget; the loop measures its speed first, then fixes the number of steps."""
+    """Wall-clock budget: the loop measures its speed, fixes the number of steps and corrects it once."""
     steps: int | None = Field(default=None, ge=0)
     """Optimizer steps; 0 leaves the network as it starts."""
     epochs: float | None = Field(default=None, gt=0)

@@ -24,8 +24,9 @@ from autolect.core.errors import UserError
 from autolect.core.goal import Goal, Loss, Score, Tensors
 from autolect.core.progress import Progress, Silent
 from autolect.core.recipe import TrainConfig
-from autolect.train import checkpoint, trouble
+from autolect.train import budget, checkpoint, trouble
 from autolect.train.batches import Batches
+from autolect.train.budget import MEASURED_STEPS, Pacing
 from autolect.train.history import CLOCK, History
 from autolect.train.optim import SHARE, make_optimizer
 from autolect.train.schedule import rate_at
@@ -33,10 +34,6 @@ from autolect.train.trouble import finite
 
 MOST_BAD_STEPS = 20
 """So many steps in a row without a finite loss end the run."""
-MOST_LOOKING = 0.1
-"""Share of a budget in minutes that looks at the valid split may take; there are fewer of them rather."""
-MEASURED_STEPS = 6
-"""Steps that are timed before a budget in minutes becomes a number of steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +57,7 @@ class _State:
     steps: int
     spacing: int = 1
     """Steps from one look at valid to the next."""
+    pacing: Pacing = field(default_factory=Pacing)
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -142,7 +140,7 @@ def pace(goal: Goal, config: TrainConfig, *, seed: int, device: Device) -> Pace:
     started = time.monotonic()
     goal.measure(device)
     look = time.monotonic() - started
-    steps, looks = loop.budget(look)
+    steps, looks = budget.steps_and_looks(config, batches, look=look, step=lambda: step)
     return Pace(
         step=step,
         look=look,
@@ -171,10 +169,10 @@ def _walk(
     saver = checkpoint.Saver(folder, loop.goal.network, seconds=config.checkpoint_seconds, what=loop.what)
     with stop.deferred() as asked, contextlib.closing(saver):
         if state.step == 0:
-            # From here on a budget in minutes is so many steps, however often the run is killed.
+            # From here on a budget in minutes is so many steps, however often the run is killed ...
             loop.save(saver, key, best, history)
         while state.step < state.steps and not asked.asked:
-            record = loop.step()
+            record, before = loop.step(), state.seconds
             state.seconds = time.monotonic() - started
             if state.step % state.spacing == 0 or state.step == state.steps:
                 score = loop.goal.measure(loop.device)
@@ -186,7 +184,8 @@ def _walk(
                     watch(state.step, score)
             history.add(record)
             loop.report(record)
-            if saver.due():
+            # ... but for one correction, once its speed is known better.
+            if loop.settle(state.seconds - before) or saver.due():
                 loop.save(saver, key, best, history)
         if asked.asked:
             loop.save(saver, key, best, history)
@@ -244,14 +243,19 @@ class _Loop:
             self.state.first = self.goal.measure(self.device)
             if math.isfinite(self.state.first.value):
                 self.state.best = self.state.first
-            self.state.steps, looks = self.budget(time.monotonic() - started)
+            look = time.monotonic() - started
+            self.state.steps, looks = budget.steps_and_looks(
+                self.config, self.batches, look=look, step=self.seconds_a_step
+            )
             self.state.spacing = max(1, self.state.steps // looks)
+            self.state.pacing = Pacing(look=look, settled=self.config.minutes is None)
             return self.weights(), 0
         best, facts = found
         values = facts["state"]
         for name in ("best", "first"):
             values[name] = Score(**values[name])
         values["looks"] = [(step, Score(**score)) for step, score in values["looks"]]
+        values["pacing"] = Pacing(**values["pacing"])
         self.state = _State(**values)
         lost = history.resume(facts)
         self.progress.say(f"{self.what}: resumed at step {self.state.step}, {lost} logged steps are redone")
@@ -301,6 +305,36 @@ class _Loop:
         note = f"loss {record['loss'] or math.nan:.3f}, {rate:,.0f} tokens/s"
         self.progress.advance(self.what, self.state.step, self.state.steps, note)
 
+    def settle(self, took: float) -> bool:
+        """Whether the budget in minutes is now another number of steps.
+
+        took: seconds from the end of one step to that of the next.
+        """
+        state, minutes = self.state, self.config.minutes
+        if minutes is None:
+            return False
+        looks = (state.steps - state.step) // state.spacing
+        if (state.step - 1) % state.spacing == 0:
+            took -= state.pacing.look
+        steps = state.pacing.corrected(
+            took,
+            budget=60 * minutes,
+            spent=state.seconds,
+            step=state.step,
+            steps=state.steps,
+            looks=looks,
+        )
+        if steps is None:
+            return False
+        faster = "faster" if steps > state.steps else "slower"
+        self.progress.say(
+            f"{self.what}: steps are {faster} than the first ones; {steps:,} of them fill the "
+            f"{minutes:g} minutes, not {state.steps:,}"
+        )
+        state.spacing = max(1, (steps - state.step) // max(1, looks))
+        state.steps, self._ahead = steps, None
+        return True
+
     def done(self, step: int) -> float:
         """Share of the steps before this one; 0 while the speed is measured and their number is not known."""
         return min(1.0, step / self.state.steps) if self.state.steps else 0.0
@@ -349,25 +383,6 @@ class _Loop:
         """Make a step's batch while the device is still busy with the one before."""
         if self.device.apart and step < self.state.steps:
             self._ahead = step, self._noisy(step)
-
-    def budget(self, measuring: float) -> tuple[int, int]:
-        """The recipe's budget as a number of steps, and how often to look at valid meanwhile.
-
-        measuring: seconds that one look takes.
-        """
-        config, per_epoch = self.config, self.batches.num_batches
-        if config.minutes is not None:
-            seconds = config.minutes * 60
-            looks = min(config.evaluations, max(1, int(MOST_LOOKING * seconds / max(1e-9, measuring))))
-            left = seconds - looks * measuring
-            return max(1, int(left / self.seconds_a_step())), looks
-        if config.steps is not None:
-            steps = config.steps
-        elif config.tokens is not None:
-            steps = max(1, round(config.tokens * per_epoch / max(1, int(self.batches.lengths.sum()))))
-        else:
-            steps = max(1, round((config.epochs or 1.0) * per_epoch))
-        return steps, config.evaluations
 
     def seconds_a_step(self) -> float:
         """The mean over batches spread through the first epoch; what these steps learned is forgotten."""
