@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autolect.cli.main import main
-from autolect.jobs.labels import look
+from autolect.jobs.labels.look import look
 
 TRAIN = "text\tlabel\n" + "".join(
     f"{('good', 'bad')[n % 2]} film number {n}\t{('yes', 'no')[n % 2]}\n" for n in range(40)

@@ -12,7 +12,7 @@ from autolect.cli import options, progress, show
 from autolect.core.errors import UserError
 
 if TYPE_CHECKING:
-    from autolect.jobs.labels import Findings
+    from autolect.jobs.labels.check import Findings
 
 _BARS = 24
 """Width of the longest bar."""
@@ -38,10 +38,10 @@ def check(
     The status is 2 where a run would refuse them.
     """
     voice = options.voice_of(ctx)
-    from autolect.jobs import labels
+    from autolect.jobs.labels import check as job
 
     config, seed = _config(what, valid, test, assignments)
-    found = labels.check(config, seed=seed)
+    found = job.check(config, seed=seed)
     if voice.json:
         show.write(show.plain_json(found.plain()))
     else:
@@ -66,9 +66,9 @@ def convert(
 ) -> None:
     """Write the same examples in another format; what would be lost is refused."""
     voice = options.voice_of(ctx)
-    from autolect.jobs import labels
+    from autolect.jobs.labels import convert as job
 
-    done = labels.convert(source, target, form=form, lossy=lossy, encoding=encoding)
+    done = job.convert(source, target, form=form, lossy=lossy, encoding=encoding)
     if voice.json:
         show.write(show.plain_json({**dataclasses.asdict(done), "file": str(target)}))
         return
@@ -119,7 +119,7 @@ def _config(
 ) -> tuple[Any, int]:
     """The task's settings of a recipe and its seed, or for files by what they hold."""
     from autolect.core import config, recipe
-    from autolect.jobs import labels
+    from autolect.jobs.labels.look import look
 
     if what.suffix == ".toml":
         read = recipe.read(what, overrides=assignments or [])
@@ -129,7 +129,7 @@ def _config(
     if not what.exists():
         raise UserError("no such file", where=str(what), fix="check the name")
     given = config.merge(map(config.parse_assignment, assignments or [])).get("task", {})
-    seen = labels.look(what, encoding=given.get("encoding", "utf-8"))
+    seen = look(what, encoding=given.get("encoding", "utf-8"))
     named = {"train": what, "valid": valid, "test": test}
     table = {name: str(path) for name, path in named.items() if path}
     told = {"kind": seen.kind if seen else "classify", **table}

@@ -13,7 +13,7 @@ from pathlib import Path
 from autolect.core import files
 from autolect.core.device import power
 from autolect.core.errors import UserError
-from autolect.jobs.labels import LARGEST_LOOK, TABLES, TAGGED, Look, look
+from autolect.jobs.labels.look import LARGEST_LOOK, TABLES, TAGGED, Look, look
 from autolect.text import language, readers, streams, tables
 from autolect.text.labels import columns
 

@@ -1,0 +1,84 @@
+"""A file -> what it is labelled with, told by reading it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from autolect.core.errors import UserError
+from autolect.text import conll, records, streams, tables
+from autolect.text.labels import columns, formats, labelled
+from autolect.text.labels.formats import brat
+from autolect.text.labels.pairs import TWINS, holds_pairs
+
+Kind = Literal["classify", "tag", "pair"]
+
+TAGGED = (".conll", ".conllu", ".iob", ".iob2", ".bio")
+TABLES = (".csv", ".tsv", *records.JSONL, ".json")
+LARGEST_LOOK = 64 << 20
+"""Larger tables are taken for text without a look: labelled data is small, and looking reads it whole."""
+_LONGEST_LABEL = 60
+_ROWS_A_LABEL = 3
+"""A column whose values stand less often than this on average holds no labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a labelled file is for, the column of its texts, and how many examples it has."""
+
+    path: Path
+    kind: Kind
+    column: str
+    num_examples: int
+
+
+def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
+    """What a file is labelled with, or None for text, told by reading it."""
+    suffix = streams.suffix(path)
+    if suffix in TAGGED:
+        return Look(path, "tag", "", len(labelled.read_tokens(path, encoding=encoding).examples))
+    if path.is_file() and (suffix not in (*TABLES, brat.MARKS) or path.stat().st_size > LARGEST_LOOK):
+        return None
+    if records.holds_records(path) and _tagged_records(path, encoding):
+        return Look(path, "tag", "", len(labelled.read_tokens(path, encoding=encoding).examples))
+    try:
+        tool = formats.find(path, encoding=encoding)
+        if tool is None and (found := _pairs(path, encoding)) is not None:
+            return found
+        read = list(tool.read(path, encoding=encoding)) if tool is not None else []
+        if any(one.marks for one in read):
+            return Look(path, "tag", "", len(read))
+        texts = _texts(path, encoding)
+    except UserError:
+        return None
+    labels = [example.label for example in texts.examples]
+    few = len(set(labels)) * _ROWS_A_LABEL <= len(labels)
+    if not few or max(map(len, labels)) > _LONGEST_LABEL or len(set(labels)) < 2:
+        return None
+    return Look(path, "classify", texts.text_column, len(labels))
+
+
+def _texts(path: Path, encoding: str) -> labelled.LabelledTexts:
+    """Labelled texts; a run asks whether the first row is a header, here it is none."""
+    try:
+        return labelled.read_texts(path, encoding=encoding)
+    except columns.PerhapsHeaderError as error:
+        return labelled.read_texts(path, encoding=encoding, text_column=error.column)
+
+
+def _pairs(path: Path, encoding: str) -> Look | None:
+    """A table of pairs, by its header; None for any other."""
+    rows, _ = tables.unquoted(list(tables.read_rows(path, encoding=encoding)), path=path)
+    header = [(cell or "").strip() for cell in rows[0].cells] if rows else []
+    if not holds_pairs(header):
+        return None
+    first = next(name for name in header if name.casefold() in {one for one, _ in TWINS})
+    return Look(path, "pair", first, len(rows) - 1)
+
+
+def _tagged_records(path: Path, encoding: str) -> bool:
+    record = next(iter(records.read_records(path, encoding=encoding)), None)
+    if record is None or "text" in record.values or not isinstance(record.values.get("tokens"), list):
+        return False
+    return any(key in record.values for key in conll.TAG_KEYS)
