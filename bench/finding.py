@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autolect.core.progress import Silent
-from autolect.jobs.finding import embedded, joined
+from autolect.jobs.finding import embedded, fit, joined
 from autolect.jobs.using.use import load
 from autolect.text import lexical
 
@@ -42,12 +42,18 @@ def main() -> None:
     print("| set | queries | way | nDCG@10 | MAP |\n| --- | --- | --- | --- | --- |")
     for name, make in (("retrieval-en-cranfield", cranfield), ("recommend-en-netflix", netflix)):
         texts, queries, relevant, own = make(given.data / name)
-        weights = lexical.weighed(lexical.count(texts, language=lect.info.language))
-        words = lexical.scores(weights, lexical.count(queries, language=lect.info.language))
+        postings = lexical.Postings(lexical.weighed(lexical.count(texts, language=lect.info.language)))
+        asked = lexical.asked(queries, language=lect.info.language)
+        words = postings.scores(asked)
         vectors = embedded(lect, queries, progress=Silent()) @ embedded(lect, texts, progress=Silent()).T
         for scores in (words, vectors):
             scores[own] = -1
-        ways = {"words (BM25)": words, "vectors": vectors, "both": joined(words, vectors)}
+        ways = {
+            "words (BM25)": words,
+            "vectors": vectors,
+            "both": joined(words.copy(), vectors, own=own),
+            "both, followed up": fit(postings, asked, vectors, own=own),
+        }
         for half, some in (("odd", slice(0, None, 2)), ("even", slice(1, None, 2)), ("all", slice(None))):
             for way, scores in ways.items():
                 gain, precision = measured(scores[some], relevant[some])

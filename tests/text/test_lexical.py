@@ -11,8 +11,11 @@ TEXTS = ["the cat sat", "the dog sat on the mat", "a cat and a cat", "flights to
 
 
 def scores(*queries: str) -> np.ndarray:
-    weights = lexical.weighed(lexical.count(TEXTS, language="en"))
-    return lexical.scores(weights, lexical.count(queries, language="en"))
+    return postings(TEXTS).scores(lexical.asked(queries, language="en"))
+
+
+def postings(texts: list[str]) -> lexical.Postings:
+    return lexical.Postings(lexical.weighed(lexical.count(texts, language="en")))
 
 
 def test_it_is_bm25() -> None:
@@ -31,11 +34,25 @@ def test_the_text_that_fits_comes_first(query: str, best: int) -> None:
 
 def test_forms_of_a_long_word_meet() -> None:
     texts = ["the walking tour", "a red car"]
-    weights = lexical.weighed(lexical.count(texts, language="en"))
-    found = lexical.scores(weights, lexical.count(["walkings"], language="en"))
+    found = postings(texts).scores(lexical.asked(["walkings"], language="en"))
     assert found[0, 0] > found[0, 1] == 0
 
 
 def test_no_text_and_empty_texts_are_no_trouble() -> None:
-    weights = lexical.weighed(lexical.count(["", "x"], language="en"))
-    assert lexical.scores(weights, lexical.count(["", "x"], language="en")).shape == (2, 2)
+    found = postings(["", "x"]).scores(lexical.asked(["", "x"], language="en"))
+    assert found.shape == (2, 2)
+
+
+def test_a_query_is_followed_up_in_the_texts_that_fit_it() -> None:
+    texts = ["jaguar leopard", "leopard lynx", "brick mortar", *(f"filler{n} nothing{n}" for n in range(97))]
+    found = postings(texts)
+    asked = lexical.asked(["jaguar"], language="en")
+    plain = found.scores(asked)
+    assert plain[0, 1] == 0
+    again = found.scores(found.followed(asked, plain))
+    assert again[0, 0] > again[0, 1] > again[0, 2] == 0
+
+
+def test_among_a_handful_of_texts_nothing_is_followed_up() -> None:
+    found, asked = postings(TEXTS), lexical.asked(["cat"], language="en")
+    assert found.followed(asked, found.scores(asked)) is asked

@@ -36,9 +36,9 @@ class Words:
     ) -> list[int]:
         """The rank of each pair's second text among those of all given pairs."""
         asked = lookup(given)
-        weights = lexical.weighed(lexical.count(asked.texts, language=language))
-        queries = lexical.count(asked.asking, language=language)
-        return [one.rank for one in asked.places(lambda part: lexical.scores(weights, queries[part]))]
+        texts = lexical.Postings(lexical.weighed(lexical.count(asked.texts, language=language)))
+        queries = lexical.asked(asked.asking, language=language)
+        return [one.rank for one in asked.places(lambda part: texts.scores(queries[part]))]
 
 
 PLUGIN, CONFIG = Words(), WordsConfig

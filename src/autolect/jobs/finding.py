@@ -22,6 +22,9 @@ KIND = "index"
 TEXTS, ARRAYS, BUNDLE = "texts.jsonl", "arrays.safetensors", "bundle"
 AT_ONCE = 512
 """Texts whose vectors are made together."""
+Places = tuple[Sequence[int], Sequence[int]]
+"""Rows and columns of some scores."""
+NOWHERE: Places = ((), ())
 QUERIES = 64
 """Queries that are compared with all texts together."""
 MEANING = 0.7
@@ -93,7 +96,8 @@ class Index:
         self.texts: list[dict[str, Any]] = [json.loads(line) for line in lines]
         self._vectors = arrays["vectors"].astype(np.float32)
         shape = (len(self.texts), lexical.BUCKETS)
-        self._weights = csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
+        weights = csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
+        self._postings = lexical.Postings(weights)
         if len(self._vectors) != len(self.texts):
             raise DamagedError("texts and vectors differ in number", where=str(folder), fix="make it again")
 
@@ -102,9 +106,7 @@ class Index:
         found: list[list[Found]] = []
         for begin in range(0, len(queries), QUERIES):
             some = queries[begin : begin + QUERIES]
-            for fused in self.scores(some):
-                best = np.argsort(-fused, kind="stable")[:count]
-                found.append([self._found(int(at), float(fused[at])) for at in best])
+            found += [self._best(fused, count) for fused in self.scores(some)]
         return found
 
     def like(self, number: int, *, count: int = 10) -> list[Found]:
@@ -112,23 +114,42 @@ class Index:
         if not 0 <= number < len(self.texts):
             what = f"there is no text {number} among {len(self.texts):,}"
             raise UserError(what, where="NUMBER", fix=f"numbers go from 0 to {len(self.texts) - 1}")
-        found = self.search([self.texts[number]["text"]], count=count + 1)[0]
-        return [one for one in found if one.number != number][:count]
+        fused = self.scores([self.texts[number]["text"]], own=([0], [number]))[0]
+        return [one for one in self._best(fused, count + 1) if one.number != number][:count]
 
-    def scores(self, queries: Sequence[str]) -> NDArray[np.float32]:
-        """(Q,N) how well each text fits, by shared words and by vectors."""
-        asked = lexical.count(queries, language=self.lect.info.language)
+    def scores(self, queries: Sequence[str], *, own: Places = NOWHERE) -> NDArray[np.float32]:
+        """(Q,N) how well each text fits, by shared words and by vectors; own: where a text asks itself."""
+        asked = lexical.asked(queries, language=self.lect.info.language)
         vectors = self.lect.embed(queries)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        return joined(lexical.scores(self._weights, asked), vectors @ self._vectors.T)
+        return fit(self._postings, asked, vectors @ self._vectors.T, own=own)
+
+    def _best(self, scores: NDArray[np.float32], count: int) -> list[Found]:
+        best = np.argsort(-scores, kind="stable")[:count]
+        return [self._found(int(at), float(scores[at])) for at in best]
 
     def _found(self, number: int, score: float) -> Found:
         one = self.texts[number]
         return Found(number=number, text=one["text"], where=one["where"], score=score)
 
 
-def joined(words: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def fit(
+    postings: lexical.Postings, asked: Any, cosines: NDArray[np.float32], *, own: Places = NOWHERE
+) -> NDArray[np.float32]:
+    """(Q,N) how well texts fit queries (Q,BUCKETS) by words and cosines; each query is followed up.
+
+    own: where a text asks itself; there it fits worst, and is no measure for the others.
+    """
+    first = joined(postings.scores(asked), cosines, own=own)
+    return joined(postings.scores(postings.followed(asked, first)), cosines, own=own)
+
+
+def joined(
+    words: NDArray[np.float32], cosines: NDArray[np.float32], *, own: Places = NOWHERE
+) -> NDArray[np.float32]:
     """Scores by words and cosines (Q,N) -> one: the best by words counts 1, a cosine of 1 `MEANING`."""
+    words[own] = 0
     best = words.max(axis=1, keepdims=True, initial=0.0)
-    found: NDArray[np.float32] = words / np.maximum(best, 1e-9) + MEANING * vectors
+    found: NDArray[np.float32] = words / np.maximum(best, 1e-9) + MEANING * cosines
+    found[own] = -1
     return found

@@ -1,7 +1,8 @@
 """Which texts share rare words with a query: BM25 (Robertson 1994) over hashed terms.
 
 A term is a word, a beginning of a longer word (so that forms of one word meet without a list of endings), or
-two neighbouring Chinese characters.
+two neighbouring Chinese characters. A query can be followed up: what stands in the texts that seem to fit it
+best is asked for too (Rocchio 1971).
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ STEMS = (4, 6)
 """So many first letters of a longer word are terms of their own."""
 K1, B = 1.2, 0.75
 """How soon more of a term counts for little, and how much long texts are held back."""
+FOLLOWED, FEWEST = 20, 50
+"""A query is followed up in so many texts, but in no more than one of so many."""
+ADDED, WEIGHT = 50, 0.4
+"""So many of their terms are asked for too; the weightiest counts so much beside a term of the query.
+Chosen, as the 20, on every other query of two sets (docs/LOG.md)."""
 
 
 def terms(text: str, *, language: str) -> list[str]:
@@ -66,9 +72,41 @@ def weighed(counts: csr_matrix) -> csr_matrix:
     return csr_matrix((data.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
 
 
-def scores(weights: csr_matrix, queries: csr_matrix) -> NDArray[np.float32]:
-    """(Q, N): a term counts once, however often a query has it."""
-    asked = queries.copy()
-    asked.data[:] = 1
-    found: NDArray[np.float32] = (asked @ weights.T).toarray()
+def asked(queries: Sequence[str], *, language: str) -> csr_matrix:
+    """(Q, BUCKETS): a term counts once, however often a query has it."""
+    found = count(queries, language=language)
+    found.data[:] = 1
     return found
+
+
+class Postings:
+    """The weights (N, BUCKETS) of texts' terms, kept by text and by term."""
+
+    def __init__(self, weights: csr_matrix) -> None:
+        self._by_text, self._by_term = weights, weights.T.tocsr()
+
+    def scores(self, queries: csr_matrix) -> NDArray[np.float32]:
+        """(Q, N) what the terms of each query weigh in each text."""
+        found: NDArray[np.float32] = (queries @ self._by_term).toarray()
+        return found
+
+    def followed(self, queries: csr_matrix, fit: NDArray[np.float32]) -> csr_matrix:
+        """Queries (Q, BUCKETS) with the weightiest terms of the texts that fit (Q, N) them best."""
+        from scipy.sparse import csr_matrix
+
+        most = min(FOLLOWED, fit.shape[1] // FEWEST)
+        if not most or not fit.shape[0]:
+            return queries
+        best = np.argsort(-fit, axis=1, kind="stable")[:, :most]
+        terms, shares = zip(*map(self._weightiest, best), strict=True)
+        ends = np.cumsum([0, *map(len, terms)])
+        added = csr_matrix((np.concatenate(shares), np.concatenate(terms), ends), shape=queries.shape)
+        return queries + WEIGHT * added
+
+    def _weightiest(self, texts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Terms of some texts, and what each weighs there beside the weightiest of them."""
+        rows = self._by_text[texts]
+        terms, places = np.unique(rows.indices, return_inverse=True)
+        weights = np.bincount(places, weights=rows.data, minlength=len(terms)).astype(np.float32)
+        order = np.argsort(-weights, kind="stable")[:ADDED]
+        return terms[order], weights[order] / max(1e-9, float(weights.max(initial=0.0)))
