@@ -21,8 +21,8 @@ from typing import Any
 
 from autolect.core import files, recipe
 from autolect.core.errors import UserError
+from autolect.core.intervals import t_interval
 from autolect.core.lock import lock
-from autolect.core.metrics import t_interval
 from autolect.core.progress import Silent
 from autolect.jobs.evaluate import FILE
 from autolect.jobs.run import walk

@@ -10,7 +10,7 @@ import pytest
 
 from autolect.core import files, recipe
 from autolect.core.errors import UserError
-from autolect.core.metrics import Mean, t_interval
+from autolect.core.intervals import Mean, t_interval
 from autolect.core.progress import Silent
 from autolect.jobs import compare, suite
 from autolect.jobs.run import Summary

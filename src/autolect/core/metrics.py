@@ -1,4 +1,4 @@
-"""Scores: how well labels, entities and similarities were predicted, and how sure that figure is.
+"""Scores: how well labels, entities, similarities and texts were predicted.
 
 Entities follow the strict reading of IOB2 (seqeval's strict mode, Nakayama 2018): an I- that continues
 no entity of its own type starts nothing. What cannot be divided, such as the precision of a label that
@@ -8,20 +8,20 @@ was never predicted, is 0.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from autolect.core.intervals import Tally
+
 Entity = tuple[int, int, str]
 """First token, one past the last token, and type."""
 
 LONG_WORD = 12
 """Characters a word from which on blanks are not taken to part words."""
-_CELLS = 1 << 22
-"""Numbers drawn at a time when resampling: 32 MiB, however many examples there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +43,6 @@ class EntityScore:
     recall: float
     f1: float
     per_label: tuple[PerLabel, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A confidence interval, both ends included."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mean:
-    """A mean and the ends of its confidence interval, which are NaN where there is none."""
-
-    value: float
-    low: float
-    high: float
 
 
 def accuracy(gold: ArrayLike, predicted: ArrayLike) -> float:
@@ -192,115 +175,6 @@ def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]])
     labels = tuple(_counted(kind, counts[kind]) for kind in sorted(counts))
     total = _counted("", [sum(count[column] for count in counts.values()) for column in range(3)])
     return EntityScore(precision=total.precision, recall=total.recall, f1=total.f1, per_label=labels)
-
-
-def bootstrap(
-    score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    counts: ArrayLike,
-    *,
-    seed: int,
-    resamples: int = 1000,
-    level: float = 0.95,
-) -> Interval:
-    """Percentile interval of a score under resampling of the examples (Efron 1979).
-
-    counts: (N,) or (N, K), what each example adds. score: (R, K) sums over R resamples, each divided by
-    N -> (R,) scores. `mean_score` serves accuracy over 0/1, `f1_score` rows of right, predicted, gold.
-    Every call with the same seed draws the same examples, so that two systems can be compared.
-    """
-    assert 0 < level < 1
-    tail = (1 - level) / 2
-    low, high = np.quantile(resampled(score, counts, seed=seed, resamples=resamples), [tail, 1 - tail])
-    return Interval(low=float(low), high=float(high))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """What each example adds to a score (N, K), and how means of that (R, K) become scores (R,)."""
-
-    counts: NDArray[np.float64]
-    score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-    @property
-    def value(self) -> float:
-        """The score of all examples."""
-        return float(self.score(self.counts.mean(axis=0)[None])[0])
-
-    def interval(self, *, seed: int) -> Interval:
-        """Its 95 % interval, see `bootstrap`."""
-        return bootstrap(self.score, self.counts, seed=seed)
-
-    def facts(self, *, seed: int) -> dict[str, float]:
-        """Score and both ends of its interval."""
-        interval = self.interval(seed=seed)
-        return {"score": self.value, "low": interval.low, "high": interval.high}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """How much better one system is than another on the same examples, with its 95 % interval.
-
-    p: how often resampled examples say the opposite, twice (two-sided).
-    """
-
-    value: float
-    low: float
-    high: float
-    p: float
-
-
-def difference(one: Tally, other: Tally, *, seed: int, resamples: int = 1000) -> Difference:
-    """One less the other under resampling of the examples, both with the same ones (Koehn 2004)."""
-    assert len(one.counts) == len(other.counts), "both answered the same examples"
-    width = one.counts.shape[1]
-
-    def less(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = one.score(sums[:, :width]) - other.score(sums[:, width:])
-        return found
-
-    drawn = resampled(
-        less, np.concatenate([one.counts, other.counts], axis=1), seed=seed, resamples=resamples
-    )
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    against = min(float((drawn <= 0).mean()), float((drawn >= 0).mean()))
-    return Difference(
-        value=one.value - other.value, low=float(low), high=float(high), p=min(1.0, 2 * against)
-    )
-
-
-def resampled(
-    score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    counts: ArrayLike,
-    *,
-    seed: int,
-    resamples: int,
-) -> NDArray[np.float64]:
-    """(resamples,) scores of examples drawn again and again, see `bootstrap`."""
-    table = np.asarray(counts, dtype=np.float64)
-    table = table[:, None] if table.ndim == 1 else table
-    assert len(table) > 0
-    assert resamples > 0
-    chance = np.random.default_rng(seed)
-    at_a_time = max(1, _CELLS // len(table))
-    scores: list[NDArray[np.float64]] = []
-    for first in range(0, resamples, at_a_time):
-        drawn = chance.integers(len(table), size=(min(at_a_time, resamples - first), len(table)))
-        sums = np.stack([column[drawn].mean(axis=1) for column in table.T], axis=1)
-        scores.append(score(sums))
-    return np.concatenate(scores)
-
-
-def t_interval(values: Sequence[float], *, level: float = 0.95) -> Mean:
-    """Student's interval of the mean of independent runs; no ends from one value alone."""
-    from scipy.stats import t
-
-    table = np.asarray(values, dtype=np.float64)
-    assert len(table) > 0
-    mean = float(table.mean())
-    if len(table) == 1:
-        return Mean(value=mean, low=float("nan"), high=float("nan"))
-    reach = float(t.ppf((1 + level) / 2, len(table) - 1)) * float(table.std(ddof=1)) / len(table) ** 0.5
-    return Mean(value=mean, low=mean - reach, high=mean + reach)
 
 
 def mean_score(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autolect.core import bundle, files, metrics
+from autolect.core import bundle, files, intervals
 from autolect.core.errors import UserError
+from autolect.core.intervals import Mean
 from autolect.core.lock import lock
-from autolect.core.metrics import Mean
 from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe, changed, to_table
 from autolect.jobs import suite
@@ -205,9 +205,9 @@ def _result(measure: Measure, runs: Sequence[Walked], first: Sequence[Walked]) -
         return None
     values = [run.figures[name] for run in runs]
     found: dict[str, Any] = {"values": values, "gain": None, "verdict": ""}
-    found |= _plain(metrics.t_interval(values))
+    found |= _plain(intervals.t_interval(values))
     if runs is not first and all(name in run.figures for run in first):
-        gain = metrics.t_interval([v - run.figures[name] for v, run in zip(values, first, strict=True)])
+        gain = intervals.t_interval([v - run.figures[name] for v, run in zip(values, first, strict=True)])
         told = verdict(gain, better=measure.better, num_seeds=len(values))
         found |= {"gain": _plain(gain), "verdict": told}
     return found

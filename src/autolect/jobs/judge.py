@@ -11,7 +11,7 @@ from autolect.core import bundle, recipe, registry
 from autolect.core.device import choose, set_threads
 from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
-from autolect.core.metrics import Difference, Tally, difference
+from autolect.core.intervals import Difference, Tally, difference
 from autolect.core.progress import Progress
 from autolect.jobs.using.loading import load_network, reader_of
 

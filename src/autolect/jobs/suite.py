@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from autolect.core import config, metrics
+from autolect.core import config, intervals, metrics
 from autolect.core.config import Section
 from autolect.core.errors import UserError
 from autolect.core.progress import Progress
@@ -193,7 +193,7 @@ def _pairs(lect: Lect, path: Path, suite: Suite) -> Iterator[SuiteFigure]:
     pairs = read_pairs(path)
     good, bad = lect.score([one for one, _ in pairs]), lect.score([other for _, other in pairs])
     right = [one > other for one, other in zip(good, bad, strict=True)]
-    interval = metrics.bootstrap(metrics.mean_score, right, seed=0)
+    interval = intervals.bootstrap(metrics.mean_score, right, seed=0)
     yield SuiteFigure(
         what="minimal pairs right",
         file=path.name,

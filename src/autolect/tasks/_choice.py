@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from autolect.core import metrics
 from autolect.core.goal import Score
-from autolect.core.metrics import Tally
+from autolect.core.intervals import Tally
 from autolect.core.results import Label, Labels
 from autolect.text.labels.labelled import TextExample
 from autolect.text.labels.pairs import PairExample

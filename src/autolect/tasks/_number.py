@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autolect.core import metrics
 from autolect.core.goal import Score
-from autolect.core.metrics import Tally
+from autolect.core.intervals import Tally
 from autolect.core.results import Rating
 from autolect.text.labels.pairs import PairExample
 

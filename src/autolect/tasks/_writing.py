@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from autolect.core import metrics, registry
 from autolect.core.device import Device
 from autolect.core.goal import Loss, Score, Tensors
-from autolect.core.metrics import Tally
+from autolect.core.intervals import Tally
 from autolect.nn.losses import NO_TARGET, tensors, token_loss
 from autolect.nn.model import Architecture, Model
 from autolect.nn.writing import Pen

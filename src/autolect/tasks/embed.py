@@ -22,7 +22,7 @@ from autolect.core import metrics
 from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
-from autolect.core.metrics import Tally
+from autolect.core.intervals import Tally
 from autolect.core.results import Place
 from autolect.nn.bottleneck import mean_of
 from autolect.nn.kernels import drop

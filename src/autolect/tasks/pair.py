@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
-from autolect.core.metrics import Tally
+from autolect.core.intervals import Tally
 from autolect.nn.heads import PairHead, TextHead
 from autolect.nn.losses import tensors
 from autolect.nn.model import Architecture, Model

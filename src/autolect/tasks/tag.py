@@ -20,7 +20,7 @@ from autolect.core import metrics
 from autolect.core.device import Device
 from autolect.core.errors import UserError
 from autolect.core.goal import Loss, Score, Tensors
-from autolect.core.metrics import Tally
+from autolect.core.intervals import Tally
 from autolect.core.results import Span
 from autolect.nn.keyed import NO_KEY
 from autolect.nn.losses import tensors

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from autolect.core import intervals, metrics
+
+
+def test_interval_of_accuracy_agrees_with_the_normal_approximation() -> None:
+    right = np.array([1] * 300 + [0] * 100)
+    interval = intervals.bootstrap(metrics.mean_score, right, seed=0, resamples=4000)
+    half = 1.96 * np.sqrt(0.75 * 0.25 / 400)
+    assert interval.low == pytest.approx(0.75 - half, abs=0.006)
+    assert interval.high == pytest.approx(0.75 + half, abs=0.006)
+
+
+def test_interval_of_f1_agrees_with_resampling_one_by_one() -> None:
+    chance = np.random.default_rng(1)
+    gold = chance.integers(0, 4, size=80)
+    found = chance.integers(0, 4, size=80)
+    counts = np.stack([np.minimum(gold, found), found, gold], axis=1)
+    interval = intervals.bootstrap(metrics.f1_score, counts, seed=7, resamples=3000, level=0.9)
+    scores = []
+    for _ in range(3000):
+        right, predicted, wanted = counts[chance.integers(80, size=80)].sum(axis=0)
+        scores.append(2 * right / (predicted + wanted))
+    assert interval.low == pytest.approx(np.quantile(scores, 0.05), abs=0.01)
+    assert interval.high == pytest.approx(np.quantile(scores, 0.95), abs=0.01)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
+    right = np.arange(50) % 3 == 0
+    one = intervals.bootstrap(metrics.mean_score, right, seed=1, resamples=100)
+    assert one == intervals.bootstrap(metrics.mean_score, right, seed=1, resamples=100)
+    others = [intervals.bootstrap(metrics.mean_score, right, seed=s, resamples=100) for s in range(2, 6)]
+    assert any(one != other for other in others)
+
+
+def test_resampling_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = np.arange(64) % 2
+    whole = intervals.bootstrap(metrics.mean_score, right, seed=3, resamples=50)
+    monkeypatch.setattr(intervals, "_CELLS", 7 * 64)
+    assert intervals.bootstrap(metrics.mean_score, right, seed=3, resamples=50) == whole
