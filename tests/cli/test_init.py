@@ -68,6 +68,31 @@ def test_a_table_without_labels_is_text_in_its_longest_column(tmp_path: Path) ->
     assert found.task is None
 
 
+def test_folders_of_a_tool_and_tables_of_translations_are_tasks(tmp_path: Path) -> None:
+    (tmp_path / "books.txt").write_text(ENGLISH * 100)
+    (tmp_path / "brat").mkdir()
+    (tmp_path / "brat" / "one.txt").write_text("Ann met Bob")
+    (tmp_path / "brat" / "one.ann").write_text("T1\tPER 0 3\tAnn\n")
+    found = made(tmp_path, "books.txt", "brat")
+    task = found.model_dump()["task"]
+    assert (task["kind"], task["train"]) == ("tag", str(tmp_path / "brat"))
+    (tmp_path / "recipe.toml").unlink()
+    found = made(tmp_path, "brat")
+    assert found.corpus is not None
+    assert found.corpus.files == (str(tmp_path / "brat"),)
+    (tmp_path / "recipe.toml").unlink()
+    (tmp_path / "both.tsv").write_text("en\tde\nthe cat\tdie Katze\n" + "a dog\tein Hund\n" * 9)
+    assert made(tmp_path, "books.txt", "both.tsv").model_dump()["task"]["kind"] == "translate"
+
+
+def test_a_table_that_is_taken_for_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "books.txt").write_text(ENGLISH * 100)
+    (tmp_path / "faq.tsv").write_text("title\tdescription\n" + "".join(f"{n}\t{ENGLISH}" for n in range(9)))
+    files = [str(tmp_path / name) for name in ("books.txt", "faq.tsv")]
+    rows = dict(init(files, recipe=tmp_path / "r.toml").rows)
+    assert "none known in faq.tsv (title, description)" in rows["labels?"]
+
+
 def test_paths_with_quotes_survive(tmp_path: Path) -> None:
     folder = tmp_path / 'my "notes" \\ 笔记'
     folder.mkdir()

@@ -254,6 +254,20 @@ def test_bundles_are_compared_on_a_file_that_none_has_seen(
     assert "no difference shown on 20 examples" in capsys.readouterr().out
 
 
+def test_a_comparison_that_says_little_says_so(
+    several: Summary, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = several.folder / "finetuned"
+    strange = tmp_path / "strange.jsonl"
+    strange.write_text('{"text": "the cat hears rain", "label": ["HAIL"]}\n' * 3, encoding="utf-8")
+    learned = load(bundle).info.task
+    assert learned is not None
+    for test, told in ((strange, "knows none of the labels"), (learned.settings["train"], "was made from")):
+        with pytest.raises(SystemExit):
+            main(["evaluate", str(bundle), "--test", str(test)])
+        assert told in capsys.readouterr().err
+
+
 def test_what_learns_is_said_by_the_recipe(tmp_path: Path, corpus: Path) -> None:
     tags = write_tags(tmp_path)
     made = walk(tmp_path, f"corpus.files=['{corpus}']", until="pretrained").folder / "pretrained"

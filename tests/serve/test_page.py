@@ -190,6 +190,7 @@ def test_the_card_tells_the_facts_of_the_model(browser: Browser, show: Show, mod
 
 def test_fill_puts_the_chosen_token_in_the_sentence(browser: Browser, show: Show, model: FakeModel) -> None:
     show(model)
+    browser.click("#tab-fill")
     browser.type("#fill-text", "one ")
     browser.click("#panel-fill .actions button[type=button]")
     browser.keys("#fill-text", " two [MASK]")
@@ -261,6 +262,7 @@ def test_hostile_text_labels_and_tokens_are_shown_literally(
     show(model)
     assert browser.text("h1") == HOSTILE
     assert browser.text("aside").count(HOSTILE) == 2
+    browser.click("#tab-fill")
     browser.type("#fill-text", f"{HOSTILE} [MASK]")
     assert browser.ask("fill").count(HOSTILE) >= 2
     browser.click("#panel-fill fieldset .bar:nth-child(2)")
@@ -284,6 +286,7 @@ def test_a_refusal_is_told_and_the_next_question_works(
     browser: Browser, show: Show, model: FakeModel
 ) -> None:
     show(model)
+    browser.click("#tab-fill")
     browser.type("#fill-text", "x" * 101)
     browser.click("#panel-fill button.main")
     browser.wait("!document.querySelector('#panel-fill .problem').hidden")
@@ -297,9 +300,9 @@ def test_a_refusal_is_told_and_the_next_question_works(
 
 def test_everything_works_from_the_keyboard(browser: Browser, show: Show, model: FakeModel) -> None:
     show(model)
-    browser.keys("#tab-fill", ARROW_RIGHT)
-    assert browser.run("return document.activeElement.id") == "tab-classify"
-    browser.keys("#tab-classify", ARROW_LEFT)
+    assert browser.run("return document.getElementById('panel-classify').hidden") is False
+    browser.keys("#tab-classify", ARROW_RIGHT)
+    assert browser.run("return document.activeElement.id") == "tab-fill"
     browser.keys("#fill-text", CONTROL + ENTER)
     browser.wait("document.querySelectorAll('#panel-fill .choice').length")
     browser.run("document.querySelector('#panel-fill input[type=radio]').focus()")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from autolect.core.errors import UserError
 from autolect.text.labels import formats
 from autolect.text.labels.annotation import Annotation, Mark, marks_of, tagged
+from autolect.text.labels.formats import label_studio
 from autolect.text.labels.labelled import read_texts, read_tokens
 
 DOCCANO = '{"id": 1, "text": "Ann met Bob", "label": [[0, 3, "PER"], [8, 11, "PER"]]}\n'
@@ -322,6 +323,16 @@ def choice(label: str, **data: str) -> dict[str, Any]:
     """A task of Label Studio whose answer is a choice."""
     result = [{"type": "choices", "value": {"choices": [label]}}]
     return {"data": data, "annotations": [{"result": result}]}
+
+
+def test_what_nobody_has_answered_is_a_prediction_of_label_studio(tmp_path: Path) -> None:
+    guess = Annotation(text="Ann met Bob", where="", marks=(Mark(0, 3, "PER"),), answered=False)
+    written = label_studio.dump([guess])[""]
+    [task] = json.loads(written)
+    assert task["annotations"] == []
+    assert task["predictions"][0]["result"][0]["value"]["labels"] == ["PER"]
+    [read] = label_studio.read(file(tmp_path, "a.json", written), encoding="utf-8")
+    assert not read.answered
 
 
 def test_label_studio_s_text_is_no_address_and_what_stands_beside_it_is_told(tmp_path: Path) -> None:

@@ -274,6 +274,17 @@ def test_tokens_are_where_their_spans_say(tmp_path: Path) -> None:
     assert example.words() == ["我", "爱", "New", "York", "。"]
 
 
+def test_the_first_of_several_columns_may_count_the_words(tmp_path: Path) -> None:
+    read = tokens(tmp_path, "1 to _ O\n2 Rome _ B-city\n\n1 now _ O\n")
+    assert [[one.text[start:end] for start, end in one.tokens] for one in read.examples] == [
+        ["to", "Rome"],
+        ["now"],
+    ]
+    assert read.examples[0].tags == ("O", "B-city")
+    plain = tokens(tmp_path, "1 _ O\n1 _ O\n")
+    assert plain.examples[0].text == "1 1"
+
+
 def test_conllu_and_universal_ner_columns_are_known(tmp_path: Path) -> None:
     blank = "\t_" * 8
     conllu = f"# text = don't go\n1-2\tdon't{blank}\n1\tdo\tdo\tAUX\tVB\t_\t3\taux\t_\t_\n"

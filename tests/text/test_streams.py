@@ -135,6 +135,11 @@ def test_binary_is_named_by_its_offset(write: Write, data: bytes, encoding: str,
     assert error(write("a.txt", data), encoding=encoding).what == f"looks binary: NUL at byte {offset}"
 
 
+@pytest.mark.parametrize("head", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+def test_a_workbook_is_called_one(write: Write, head: bytes) -> None:
+    assert "workbook" in error(write("a.csv", head + b"\0\1\2")).what
+
+
 def test_a_byte_order_is_never_guessed(write: Write) -> None:
     path = write("a.txt", "ab".encode("utf-16-le"))
     assert "is not utf-16 " in error(path, encoding="utf-16").what

@@ -47,6 +47,12 @@ def test_csv_reads_quotes_breaks_and_long_fields(write: Write) -> None:
     assert csv.field_size_limit() == before
 
 
+@pytest.mark.parametrize(("name", "mark"), [("a.csv", ","), ("a.tsv", "\t")])
+def test_rows_without_a_filled_cell_are_left_out(write: Write, name: str, mark: str) -> None:
+    table = "\n".join(mark.join(row) for row in (["text", "label"], ["a", "x"], ["", ""], ["", ""]))
+    assert texts(write(name, table), column="text") == ["a"]
+
+
 def test_tsv_is_parted_by_tabs(write: Write) -> None:
     assert texts(write("a.tsv", "text\tlabel\na, b\tx\n"), column="text") == ["a, b"]
 

@@ -31,10 +31,13 @@ def evaluate(
         typer.Option("--test", metavar="FILE", help="Let bundles answer a labelled file, and compare them."),
     ] = None,
     dtype: options.Dtype = "float32",
+    start: options.Start = None,
 ) -> None:
     """Measure the result once on the test split, bundles on a labelled file, or what a model knows."""
     if suite is not None and test is not None:
         raise UserError("--suite and --test are both given", where="--suite", fix="keep one of them")
+    if start is not None and (suite is not None or test is not None):
+        raise UserError("--from belongs to a recipe", where="--from", fix="leave it out")
     if test is not None:
         if out:
             raise UserError("--out belongs to a recipe", where="--test", fix="leave it out")
@@ -48,7 +51,7 @@ def evaluate(
         if what[0].is_dir():
             fix = "name a recipe, or add --suite FILE or --test FILE"
             raise UserError("is a folder", where=str(what[0]), fix=fix)
-        run.walk(ctx, run.read(what[0], assignments), out=out, until="evaluation")
+        run.walk(ctx, run.read(what[0], assignments, start), out=out, until="evaluation")
         return
     if assignments or out:
         raise UserError("--set and --out belong to a recipe", where="--suite", fix="leave them out")

@@ -122,7 +122,9 @@ def _config(
     from autolect.jobs.labels.look import look
 
     if what.suffix == ".toml":
-        read = recipe.read(what, overrides=assignments or [])
+        # Labels alone need no text; without any a recipe would be refused.
+        textless = not {"corpus", "start"} & set(config.read_toml(what))
+        read = recipe.read(what, overrides=[*(assignments or []), *(['start="."'] if textless else [])])
         if read.task is None:
             raise UserError("has no [task]", where=str(what), fix="name a labelled file")
         return read.task, read.seed

@@ -46,6 +46,10 @@ Assignments = Annotated[
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FOLDER", help="The run's folder (default: runs/NAME).")
 ]
+Start = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="BUNDLE", help="Start from this bundle instead of the text."),
+]
 Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle, or the folder of a run.")]
 Texts = Annotated[
     list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines are read.")

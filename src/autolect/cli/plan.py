@@ -20,10 +20,11 @@ def plan(
     recipe: options.RecipeFile,
     assignments: options.Assignments = None,
     out: options.Out = None,
+    start: options.Start = None,
 ) -> None:
     """Say what a run would take in time, memory and disk: a sample of the text walks the way first."""
     voice = options.voice_of(ctx)
-    chosen = run.read(recipe, assignments)
+    chosen = run.read(recipe, assignments, start)
     folder = run.folder_of(chosen.name, out)
     from autolect.jobs import plan as job
 

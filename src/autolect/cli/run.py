@@ -25,9 +25,10 @@ def run(
     recipe: options.RecipeFile,
     assignments: options.Assignments = None,
     out: options.Out = None,
+    start: options.Start = None,
 ) -> None:
     """Walk the whole way of a recipe: files to a measured, servable model and its report."""
-    walk(ctx, read(recipe, assignments), out=out, until="report")
+    walk(ctx, read(recipe, assignments, start), out=out, until="report")
 
 
 def prepare(
@@ -70,15 +71,13 @@ def finetune(
     recipe: options.RecipeFile,
     assignments: options.Assignments = None,
     out: options.Out = None,
-    start: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="BUNDLE", help="Start from this bundle instead of the text."),
-    ] = None,
+    start: options.Start = None,
 ) -> None:
     """Fine-tune the model for the recipe's task, with its search if it has one."""
-    chosen = read(recipe, assignments) if start is None else _started(recipe, assignments, start)
+    chosen = read(recipe, assignments, start)
     _needs_task(chosen, recipe)
     walk(ctx, chosen, out=out, until="finetuned")
+    _test_is_closed(ctx)
 
 
 def search(
@@ -86,20 +85,24 @@ def search(
     recipe: options.RecipeFile,
     assignments: options.Assignments = None,
     out: options.Out = None,
+    start: options.Start = None,
 ) -> None:
     """Fine-tune with a search for the best settings on the valid split."""
-    chosen = read(recipe, assignments)
+    chosen = read(recipe, assignments, start)
     _needs_task(chosen, recipe)
     if chosen.search is None:
         fix = "add [search] to the recipe, or --set search.trials=8"
         raise UserError("the recipe has no [search]", where=str(recipe), fix=fix)
     walk(ctx, chosen, out=out, until="finetuned")
+    _test_is_closed(ctx)
 
 
-def read(path: Path, assignments: list[str] | None) -> Recipe:
-    """The recipe of a file with its --set values."""
+def read(path: Path, assignments: list[str] | None, start: Path | None = None) -> Recipe:
+    """The recipe of a file with its --set values; start: a bundle in place of its corpus."""
     from autolect.core import recipe
 
+    if start is not None:
+        return _started(path, assignments, start)
     return recipe.read(path, overrides=assignments or [])
 
 
@@ -128,6 +131,14 @@ def _needs_task(recipe: Recipe, path: Path) -> None:
         kinds = ", ".join(registry.names("tasks"))
         fix = f"add [task] with a kind, one of {kinds}, and train = a file of examples"
         raise UserError("the recipe has no [task]", where=str(path), fix=fix)
+
+
+def _test_is_closed(ctx: typer.Context) -> None:
+    if not options.voice_of(ctx).json:
+        verb = show.paint("autolect run", "cyan")
+        show.write(
+            f"The test examples were not looked at: {verb} with the same words measures, and writes a report."
+        )
 
 
 def walk(ctx: typer.Context, recipe: Recipe, *, out: Path | None, until: str) -> None:

@@ -140,7 +140,10 @@ class TrainConfig(Section):
 
 
 class FinetuneConfig(TrainConfig):
-    """One run of the loop on labelled text. Give exactly one budget; the others stay empty."""
+    """One run of the loop on labelled text. Give exactly one budget; the others stay empty.
+
+    With ``task.refit`` it is spent twice: to choose, and to learn once more from train and valid together.
+    """
 
     learn: Literal["all", "adapters", "head"] = "all"
     """What learns: every weight, or beside each matrix of the pretrained network one of low rank (LoRA, Hu
@@ -243,7 +246,9 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _has_text(self) -> Recipe:
         if self.corpus is None and self.start is None:
-            raise ValueError("there is no text; give [corpus] files, or start = a bundle's folder")
+            raise ValueError(
+                "there is no text; give [corpus] files, or a bundle: --from FOLDER, or start = its folder"
+            )
         return self
 
 

@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,8 @@ _AMOUNTS = (
     _Amount(3e8, 16000, 90),
     _Amount(float("inf"), 32000, 480),
 )
+_SHOWN = 60
+"""Characters of a header that are shown."""
 _HEAD = 64
 """Features of a head, in networks that are wide enough for four of them."""
 _MANY = 16_384
@@ -111,9 +113,11 @@ def init(patterns: Sequence[str], *, recipe: Path, minutes: float | None = None)
 
 def propose(patterns: Sequence[str], *, beside: Path, minutes: float | None = None) -> Proposal:
     """Look at files; paths in the recipe are relative to ``beside`` where they lie below it."""
-    paths = readers.expand(patterns)
+    folders = [seen for one in map(Path, patterns) if one.is_dir() and (seen := look(one)) is not None]
+    patterns = [one for one in patterns if Path(one) not in [seen.path for seen in folders]]
+    paths = readers.expand(patterns) if patterns else []
     found = {path: look(path) for path in paths}
-    tasks = [one for one in found.values() if one is not None]
+    tasks = [*folders, *(one for one in found.values() if one is not None)]
     if len({one.kind for one in tasks}) > 1:
         two = next(one for one in tasks if one.kind != tasks[0].kind)
         what = f"holds data to {two.kind}, and {tasks[0].path} data to {tasks[0].kind}"
@@ -121,15 +125,15 @@ def propose(patterns: Sequence[str], *, beside: Path, minutes: float | None = No
     plain = [path for path, one in found.items() if one is None]
     parts = _parts(tasks)
     column = _text_column(plain) if plain else _column(parts)
-    corpus = plain or [parts["train"].path]
+    corpus = plain or readers.expand([str(parts["train"].path)])
     texts, ratio = sample(corpus, column)
     code = language.guess(texts)
     total = sum(characters(path, column, ratio) for path in corpus)
     size = _size(total, code, minutes)
-    written = _short(patterns, plain, paths, beside) if plain else [_from(corpus[0], beside)]
+    written = _short(patterns, plain, paths, beside) if plain else [_from(parts["train"].path, beside)]
     return Proposal(
         text=_text(written, code, size, parts, column=column, beside=beside),
-        rows=_rows(corpus, code, total, size, parts),
+        rows=(*_rows(corpus, code, total, size, parts), *_untold(plain)),
     )
 
 
@@ -182,9 +186,9 @@ def _text_column(plain: Sequence[Path]) -> str:
 def _column(parts: dict[str, Look]) -> str:
     """The column from which the labelled file is read as text, too."""
     train = parts["train"]
-    if train.kind == "tag" and streams.suffix(train.path) in TAGGED:
+    if train.kind == "tag" and (streams.suffix(train.path) in TAGGED or train.path.is_dir()):
         return "text"
-    if train.kind in ("classify", "pair") and not train.column.isdecimal():
+    if train.kind in ("classify", "pair", "translate") and not train.column.isdecimal():
         return train.column
     raise UserError(
         "has labels but no column that can be read as text",
@@ -241,6 +245,20 @@ def _rows(
     rows += [(name, f"{one.path.name}, {one.num_examples} examples") for name, one in parts.items()]
     rows += [("task", parts["train"].kind if parts else "none")]
     return tuple(rows)
+
+
+def _untold(plain: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """Tables that are taken for text, with what they hold: somebody may know labels among it."""
+    for path in plain:
+        if streams.suffix(path) not in TABLES or path.stat().st_size > LARGEST_LOOK:
+            continue
+        try:
+            first = next(tables.read_rows(path, encoding="utf-8"), None)
+        except UserError:
+            continue
+        if first is not None and len(first.cells) > 1:
+            names = ", ".join((cell or "").strip() for cell in first.cells)
+            yield "labels?", f"none known in {path.name} ({names[:_SHOWN]}): [task] with a kind says which"
 
 
 def _round(characters: float) -> str:

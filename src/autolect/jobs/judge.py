@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autolect.core import bundle, recipe, registry
+from autolect.core import bundle, files, recipe, registry
 from autolect.core.device import choose, set_threads
 from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
@@ -81,6 +81,8 @@ def judge(
         device = choose(dtype)
         network.to(device.place)
         progress.say(f"{info.name}: {len(read.examples):,} examples")
+        for doubt in _doubts(info, path, read.examples):
+            progress.say(f"{folder}: {doubt}")
         rows = task.rows(read.examples, reader_of(folder, info), length=info.length)
         answers = task.answers(network, network.model, network.head, rows, device)
         gold = [task.gold(example) for example in read.examples]
@@ -101,3 +103,13 @@ def judge(
         )
         first = first or tally
     return found
+
+
+def _doubts(info: bundle.BundleInfo, path: Path, examples: Sequence[Any]) -> Iterator[str]:
+    """Why a score on a file would say little of a bundle."""
+    assert info.task is not None
+    if path.is_file() and files.sha256(path) in (info.data.get("train"), info.data.get("valid")):
+        yield f"it was made from {path}, so its score says nothing of other texts"
+    asked = {label for one in examples for label in one.labels}
+    if info.task.labels and asked and asked.isdisjoint(info.task.labels):
+        yield f"it knows none of the labels of {path}, so none of its answers can be right"

@@ -14,6 +14,7 @@ from autolect.jobs.prepare import FIGURES, documents
 from autolect.jobs.rates import rates
 from autolect.jobs.stages import Run
 from autolect.jobs.tuning.curve import FILE as CURVE
+from autolect.jobs.tuning.finetune import LEARNING
 from autolect.jobs.tuning.search import FINALISTS, TRIALS
 from autolect.jobs.tuning.self_training import FILE as SELF_TRAINING
 from autolect.jobs.using.use import Lect, load
@@ -42,16 +43,22 @@ def gather(run: Run) -> dict[str, Any]:
     if pretrained is not None:
         lect = load(pretrained)
         facts["pretrained"] = lect.info.model_dump(mode="json")
+        facts["given"] = "" if "pretrained" in run.places else str(pretrained)
         facts["neighbours"] = _neighbours(lect, run)
         facts["reconstructions"] = _reconstructions(lect, run)
         facts["rates"] = _rates(lect, run)
     if "finetuned" in run.seconds:
-        facts["finetuned"] = bundle.open_bundle(run.folder / "finetuned").model_dump(mode="json")
-        if (run.folder / "finetuned" / TRIALS).exists():
-            facts["trials"] = files.read_json(run.folder / "finetuned" / TRIALS)
-            facts["finalists"] = files.read_json(run.folder / "finetuned" / FINALISTS)
-        if (run.folder / "finetuned" / SELF_TRAINING).exists():
-            facts["self_training"] = files.read_json(run.folder / "finetuned" / SELF_TRAINING)
+        folder = run.folder / "finetuned"
+        facts["finetuned"] = bundle.open_bundle(folder).model_dump(mode="json")
+        facts["finetune"] = run.recipe.finetune.model_dump(mode="json", exclude_none=True)
+        for name, file in (
+            ("learning", LEARNING),
+            ("trials", TRIALS),
+            ("finalists", FINALISTS),
+            ("self_training", SELF_TRAINING),
+        ):
+            if (folder / file).exists():
+                facts[name] = files.read_json(folder / file)
     return facts
 
 
@@ -61,7 +68,9 @@ def write(run: Run, facts: dict[str, Any], *, command: str) -> Path:
     log = read_log(run.places["pretrained"]) if "pretrained" in run.places else []
     html = page.render(
         facts["name"],
-        subtitle="From raw text to a model of it",
+        subtitle="From a bundle and labels to a model"
+        if facts.get("given")
+        else "From raw text to a model of it",
         headline=chapters.headline(facts),
         chapters=chapters.chapters(facts, log=log, command=command),
     )

@@ -103,9 +103,10 @@ def _spread(
 
 
 def _guess(text: str, answer: Any) -> Annotation:
+    """Which nobody has looked at yet."""
     if isinstance(answer, Label):
-        return Annotation(text=text, where="", labels=(answer.label,))
+        return Annotation(text=text, where="", labels=(answer.label,), answered=False)
     if isinstance(answer, Labels):
-        return Annotation(text=text, where="", labels=answer.labels)
+        return Annotation(text=text, where="", labels=answer.labels, answered=False)
     marks = tuple(Mark(span.start, span.end, span.label) for span in answer.spans)
-    return Annotation(text=text, where="", marks=marks)
+    return Annotation(text=text, where="", marks=marks, answered=False)

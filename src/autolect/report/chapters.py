@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autolect.report import plots, summary
+from autolect.report import learned, plots, summary
 from autolect.report.blocks import (
     Block,
     Chapter,
@@ -13,8 +13,6 @@ from autolect.report.blocks import (
     Facts,
     Figure,
     Headline,
-    Marked,
-    Note,
     Table,
     TextPairs,
 )
@@ -27,9 +25,10 @@ def chapters(facts: dict[str, Any], *, log: Sequence[dict[str, Any]], command: s
         _vectors(facts),
         _pretraining(facts, log),
         _latent(facts),
-        _search(facts),
-        _examples(facts),
-        _test(facts),
+        learned.search(facts),
+        learned.finetuning(facts),
+        learned.examples(facts),
+        learned.test(facts),
         _time(facts, command),
     )
     return [chapter for chapter in found if chapter is not None]
@@ -51,14 +50,13 @@ def headline(facts: dict[str, Any]) -> tuple[Headline, ...]:
         ]
     if pretrained := facts.get("pretrained"):
         metrics = pretrained["metrics"]
-        found.append(
-            Headline(
-                "Loss on valid", f"{metrics['valid_loss']:.2f}", f"{metrics['valid_loss_before']:.2f} before"
-            )
-        )
+        if not facts["given"]:
+            before = f"{metrics['valid_loss_before']:.2f} before"
+            found.append(Headline("Loss on valid", f"{metrics['valid_loss']:.2f}", before))
         found.append(Headline("Parameters", f"{metrics['parameters'] / 1e6:.1f} M"))
     total = sum(facts["seconds"].values())
-    found.append(Headline("Time", f"{total / 60:.1f} min", "all stages"))
+    stages = "all stages but the bundle's own" if facts.get("given") else "all stages"
+    found.append(Headline("Time", f"{total / 60:.1f} min", stages))
     return tuple(found)
 
 
@@ -145,6 +143,11 @@ def _pretraining(facts: dict[str, Any], log: Sequence[dict[str, Any]]) -> Chapte
         pairs = tuple((a, b) for a, b in facts["reconstructions"])
         blocks.append(TextPairs(pairs, "Texts of the test split, written again from the latent alone."))
     lead = f"Objective {pretrained['objective']}, {pretrained['architecture']['encoder']['kind']} encoder."
+    if facts["given"]:
+        lead += (
+            f" It was pretrained before this run, and lies in {facts['given']}; these are its own figures."
+        )
+        return Chapter("The bundle it starts from", lead, tuple(blocks))
     return Chapter("Pretraining", lead, tuple(blocks))
 
 
@@ -165,236 +168,6 @@ def _latent(facts: dict[str, Any]) -> Chapter | None:
         )
     lead = "How much of a text its latent carries, when the decoder writes it greedily."
     return Chapter("Latent", lead, tuple(blocks))
-
-
-def _search(facts: dict[str, Any]) -> Chapter | None:
-    trials = facts.get("trials")
-    if not trials:
-        return None
-    points = [(t["number"], t["value"], t["state"]) for t in trials if t["value"] is not None]
-    keys = sorted({key for trial in trials for key in trial["params"]})
-    table = Table(
-        ("trial", "score on valid", "state", *keys),
-        tuple(
-            (
-                str(t["number"]),
-                "-" if t["value"] is None else f"{t['value']:.4f}",
-                t["state"],
-                *(_setting(t, key) for key in keys),
-            )
-            for t in trials
-        ),
-        caption="All of them with the recipe's seed.",
-    )
-    figure = Figure(plots.search(points), "Score on valid, trial by trial.", "Search history")
-    return Chapter(
-        "Search",
-        "Chosen on the valid examples; the test examples stayed closed.",
-        (figure, _finalists(facts["finalists"]), table),
-    )
-
-
-def _finalists(finalists: Sequence[dict[str, Any]]) -> Table:
-    keys = sorted({key for one in finalists for key in one["params"]})
-    seeds = ", ".join(str(seed) for seed in finalists[0]["seeds"])
-    caption = (
-        f"The best settings with the seeds {seeds}: the mean decides, the spread is a standard deviation."
-    )
-    if len(finalists[0]["seeds"]) == 1:
-        caption = "The best settings, with one seed: luck may have chosen between them."
-    return Table(
-        ("finalist", "mean on valid", "spread", "each seed", "seed kept", *keys),
-        tuple(
-            (
-                f"trial {one['trial']}",
-                f"{one['mean']:.4f}",
-                "-" if one["spread"] is None else f"{one['spread']:.4f}",
-                ", ".join(f"{score:.4f}" for score in one["scores"]),
-                "-" if number else str(one["seed"]),
-                *(_setting(one, key) for key in keys),
-            )
-            for number, one in enumerate(finalists)
-        ),
-        caption=caption,
-        highlight_row=0,
-    )
-
-
-def _examples(facts: dict[str, Any]) -> Chapter | None:
-    """What fewer labels come to, and what texts without labels added."""
-    blocks: list[Block] = []
-    if points := facts.get("curve"):
-        counts, scores = zip(*points, strict=True)
-        blocks.append(
-            Figure(
-                plots.learning_curve(
-                    {"valid": (counts, scores)}, x="labelled examples", y="score on valid", log_x=True
-                ),
-                "The same settings with a part of the train examples; the last point has all of them. Where"
-                " the line still rises, more labels help.",
-                "Score on valid by the number of labelled examples: "
-                + ", ".join(f"{count:,} {score:.3f}" for count, score in points),
-            )
-        )
-    if found := facts.get("self_training"):
-        verdict = "is better and was kept" if found["kept"] else "is no better and was not kept"
-        blocks.append(
-            Note(
-                f"Self-training: of {found['texts']:,} texts without labels the {found['learned']:,} surest"
-                f" answers were learned; the new model {verdict} ({found['before']:.4f} on valid before,"
-                f" {found['after']:.4f} after).",
-                "good" if found["kept"] else "warn",
-            )
-        )
-    lead = "Measured on the valid examples; the test examples stayed closed."
-    return Chapter("Labels", lead, tuple(blocks)) if blocks else None
-
-
-def _setting(one: dict[str, Any], key: str) -> str:
-    """What a trial or a finalist has for a key of the recipe."""
-    value = one["params"].get(key, "recipe")
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _test(facts: dict[str, Any]) -> Chapter | None:
-    evaluation = facts.get("evaluation")
-    if evaluation is None:
-        return None
-    model, baselines = evaluation["model"], evaluation["baselines"]
-    entries = [*baselines, {"title": "autolect", **model}]
-    best = max(baselines, key=lambda b: b["score"])
-    gain = model["score"] - best["score"]
-    verdict = Note(
-        f"{gain:+.3f} against the best baseline ({best['title']})."
-        + ("" if gain > 0 else f" No gain: the simple tool is {_as_good(model, best)} on these labels."),
-        "good" if gain > 0 else "warn",
-    )
-    blocks: list[Block] = [verdict]
-    blocks.append(
-        Figure(
-            plots.bars(
-                [e["title"] for e in entries],
-                [e["score"] for e in entries],
-                [(e["low"], e["high"]) for e in entries],
-                highlight=len(entries) - 1,
-                x=evaluation["measure"],
-            ),
-            "The same split for all; intervals by bootstrap over the test examples.",
-            f"autolect {model['score']:.3f}, best baseline {best['score']:.3f}",
-        )
-    )
-    for shared in evaluation["overlap"]:
-        if shared["shared"]:
-            blocks.append(
-                Note(
-                    f"{shared['shared']} texts of {shared['later']} stand in {shared['earlier']} too.", "warn"
-                )
-            )
-    if (unseen := summary.without_repeated(evaluation)) is not None:
-        blocks += [Note(f"{unseen[0]}:"), Table(*unseen[1:])]
-    blocks += [*_details(model), *_sureness(evaluation), *_mistakes(evaluation)]
-    counts = evaluation["examples"]
-    lead = (
-        f"{counts['test']} examples, opened once, after all choices were made on {counts['valid']}"
-        f" valid examples; {counts['train']} to learn from."
-    )
-    return Chapter("Test", lead, tuple(blocks))
-
-
-_FURTHER = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "mcc": "Matthews' correlation",
-    "exact": "texts with exactly the right labels",
-    "token_accuracy": "tokens with the right tag",
-    "partial_f1": "F1 if it is enough that entities of a type overlap",
-    "chrf": "chrF",
-    "distinct": "pairs of neighbouring words that differ",
-    "distinct_gold": "the same in the true texts",
-}
-"""What else is told of a model on test."""
-
-
-def _as_good(model: dict[str, Any], best: dict[str, Any]) -> str:
-    """What to call a simple tool that is not below the model."""
-    return "better" if model["high"] < best["low"] else "as good"
-
-
-def _details(model: dict[str, Any]) -> list[Block]:
-    """What the score is made of."""
-    blocks: list[Block] = []
-    if "confusion" in model:
-        blocks.append(
-            Figure(
-                plots.confusion(model["confusion"], model["labels"]),
-                "True labels in rows.",
-                "Confusion matrix",
-            )
-        )
-    if "points" in model:
-        blocks.append(
-            Figure(
-                plots.points(model["points"], x="true", y="predicted"),
-                f"Pearson {model['pearson']:.3f}; on the line a prediction is right.",
-                "Predicted against true scores",
-            )
-        )
-    if further := [(name, f"{model[key]:.3f}") for key, name in _FURTHER.items() if key in model]:
-        blocks.append(Table(("further figures", "value"), tuple(further)))
-    if "per_label" in model:
-        rows = tuple(
-            (r[0], f"{r[1]:.3f}", f"{r[2]:.3f}", f"{r[3]:.3f}", str(r[4])) for r in model["per_label"]
-        )
-        blocks.append(Table(("label", "precision", "recall", "F1", "examples"), rows))
-    return blocks
-
-
-def _sureness(evaluation: dict[str, Any]) -> list[Block]:
-    """Whether answers are as often right as they are sure, and how the score depends on length and label."""
-    blocks: list[Block] = []
-    if sure := evaluation["calibration"]:
-        blocks.append(
-            Figure(
-                plots.points([(one, other) for one, other, _ in sure["bins"]], x="how sure", y="share right"),
-                f"Expected calibration error {sure['ece']:.3f} over {sure['answers']:,} answers; below the"
-                " line the model is too sure.",
-                "How often answers are right, by how sure they are",
-            )
-        )
-    rows = tuple(
-        (
-            one["slice"],
-            f"{one['examples']:,}",
-            f"{one['score']:.3f}",
-            f"{one['low']:.3f} to {one['high']:.3f}",
-        )
-        for one in evaluation["slices"]
-    )
-    blocks.append(Table(("texts", "examples", evaluation["measure"], "95 % interval"), rows))
-    return blocks
-
-
-def _mistakes(evaluation: dict[str, Any]) -> list[Block]:
-    wrong = evaluation["mistakes"]
-    if not wrong:
-        return []
-    if isinstance(wrong[0]["gold"], str):
-        return [
-            Table(
-                ("text", "true", "predicted", evaluation["mistakes_by"]),
-                tuple((w["text"], w["gold"], w["predicted"], f"{w['confidence']:.2f}") for w in wrong),
-                caption="The worst mistakes.",
-            )
-        ]
-    return [
-        Marked(
-            w["text"],
-            tuple((a, b, c) for a, b, c in w["predicted"]),
-            caption=w["where"],
-            gold=tuple((a, b, c) for a, b, c in w["gold"]),
-        )
-        for w in wrong
-    ]
 
 
 def _time(facts: dict[str, Any], command: str) -> Chapter:

@@ -31,6 +31,7 @@ MOST_LABELS = 20
 MOST_NAMED = 12
 """Groups that a map names."""
 _MOST_POINTS = 800
+_FEW_POINTS = 30
 _ROW = 27.0
 
 
@@ -216,7 +217,10 @@ def points(pairs: Sequence[tuple[float, float]], *, x: str, y: str) -> str:
         axes = sheet.axes(left=46, top=40, right=RIGHT, bottom=46)
         low, high = min(map(min, shown)), max(map(max, shown))
         axes.plot((low, high), (low, high), color=MUTED, linewidth=1.0)
-        axes.plot(*zip(*shown, strict=True), "o", color=ACCENT, markersize=3.2, markeredgewidth=0, alpha=0.5)
+        size, alpha = (3.2, 0.5) if len(shown) > _FEW_POINTS else (8.0, 0.8)
+        axes.plot(
+            *zip(*shown, strict=True), "o", color=ACCENT, markersize=size, markeredgewidth=0, alpha=alpha
+        )
         axes.margins(x=0.03, y=0.05)
         quiet(axes)
         name(sheet, x=x, y=y)

@@ -28,7 +28,10 @@ def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         ]
     if pretrained := facts.get("pretrained"):
         metrics = pretrained["metrics"]
+        if facts["given"]:
+            found.append(("starts from", facts["given"]))
         found.append(("parameters", f"{metrics['parameters'] / 1e6:.2f} M"))
+    if pretrained and not facts["given"]:
         found.append(
             ("loss on valid", f"{metrics['valid_loss_before']:.3f} before, {metrics['valid_loss']:.3f} after")
         )
@@ -38,6 +41,8 @@ def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         won = finalists[0]
         how = "" if won["spread"] is None else f", {len(won['seeds'])} seeds, spread {won['spread']:.3f}"
         found.append(("search on valid", f"{won['mean']:.3f} (trial {won['trial']}{how})"))
+    if tuned := facts.get("finetuned"):
+        found += learned(tuned["metrics"])
     if taught := facts.get("self_training"):
         kept = "kept" if taught["kept"] else "not kept"
         found.append(("self-training", f"{taught['before']:.3f} to {taught['after']:.3f} on valid, {kept}"))
@@ -52,10 +57,23 @@ def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def learned(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """How good a fine-tuned model is on valid, and which of its steps that was."""
+    best = f"{metrics['best_step']:,} of {metrics['steps']:,}"
+    if not metrics["best_step"]:
+        best += ": no step of the training was better than what was fitted before it"
+    shown = [
+        (name.replace("_", " "), f"{value:.3f}")
+        for name, value in metrics.items()
+        if name.startswith("valid_") and name != "valid_score"
+    ]
+    return [*shown, ("best step", best)]
+
+
 def tables(facts: dict[str, Any]) -> list[PlainTable]:
     """The tables that the terminal and the report share."""
     found: list[PlainTable] = []
-    if (near := neighbours(facts)) is not None:
+    if not facts.get("given") and (near := neighbours(facts)) is not None:
         found.append(near)
     if facts.get("reconstructions"):
         pairs = tuple((a, b) for a, b in facts["reconstructions"])

@@ -232,7 +232,7 @@ def _add_facts(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.get("/ready")
     async def ready() -> Response:
         if service.leaving or service.batcher.draining:
-            raise RefusedError(503, "this server is stopping", retry_after=1)
+            raise RefusedError(503, "this server is starting or stopping", retry_after=1)
         return JSONResponse({"status": "ready"})
 
     @app.get("/v1/models")

@@ -83,7 +83,7 @@ def read_columns(path: Path, *, encoding: str, column: int | None) -> Iterator[S
                 continue
             if "\t" not in line and suffix(path) == ".conllu":
                 refuse("has no tabs, which part the columns of CoNLL-U", where, "part them by tabs")
-            layout = layout or _learn(line, number, where, column)
+            layout = layout or _learn(line, number, where, column, numbered=_is_numbered(lines))
             token = _token(line, layout, where)
             if token is not None:
                 kept.append(token)
@@ -216,10 +216,19 @@ def _is_comment(line: str, layout: _Layout | None, tags: Container[str]) -> bool
     return " " in cells[0] if layout.tabs else line.startswith("# ") and not tagged
 
 
-def _learn(line: str, number: int, where: str, column: int | None) -> _Layout:
+def _is_numbered(lines: Sequence[Line]) -> bool:
+    """Whether the first column of a sentence counts its words from 1, and two more or so say something."""
+    rows = [_row(line.text) for line in lines]
+    while rows and rows[0][0].startswith("#"):
+        rows.pop(0)
+    return len(rows) > 1 and len(rows[0]) > _FEWEST and all(row[0] == str(n) for n, row in enumerate(rows, 1))
+
+
+def _learn(line: str, number: int, where: str, column: int | None, *, numbered: bool) -> _Layout:
     tabs = "\t" in line
     cells = _cells(line, tabs=tabs)
-    counted = tabs and len(cells) in _USUAL_TAG and re.fullmatch(r"1(-\d+)?|0\.1", cells[0]) is not None
+    usual = tabs and len(cells) in _USUAL_TAG and re.fullmatch(r"1(-\d+)?|0\.1", cells[0]) is not None
+    counted = usual or numbered
     least = 3 if counted else 2
     if len(cells) < least:
         refuse("has one column", where, "a token, a tab and a tag are needed")
@@ -229,8 +238,8 @@ def _learn(line: str, number: int, where: str, column: int | None) -> _Layout:
             where,
             f"set task.tag_column from {least} to {len(cells)}",
         )
-    usual = _USUAL_TAG[len(cells)] if counted else len(cells) - 1
-    tag = usual if column is None else column - 1
+    tag = _USUAL_TAG[len(cells)] if usual else len(cells) - 1
+    tag = tag if column is None else column - 1
     return _Layout(tabs=tabs, counted=counted, width=len(cells), word=int(counted), tag=tag, line=number)
 
 

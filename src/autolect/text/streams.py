@@ -31,6 +31,8 @@ PACKED = (".gz", ".zst")
 _CHUNK = 1 << 20
 _ZSTD_CHUNK = 1 << 10
 # UTF-32 stands before UTF-16, whose mark is the beginning of its own.
+_OFFICE = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+"""How files of office programs begin, the new ones and the old."""
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -142,6 +144,9 @@ def _decoded(file: TextFile) -> Iterator[str]:
     """Strictly decoded text: by the byte order mark if there is one, else by the declared encoding."""
     chunks = _bytes(file)
     head = next(chunks, b"")
+    if head.startswith(_OFFICE):
+        fix = "save it as CSV, or as plain text"
+        refuse("is a workbook or document of an office program, or a zip archive", str(file.path), fix)
     mark, encoding = next((pair for pair in _MARKS if head.startswith(pair[0])), (b"", file.encoding))
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     key = file.encoding_key
@@ -169,7 +174,9 @@ def _encoded(key: str) -> str:
     """What mends a file of another encoding; key: the recipe's that names it."""
     if key:
         return f"set {key} to the file's own, or convert the file to UTF-8"
-    return "convert it to UTF-8; for labelled files task.encoding, or --encoding, names another"
+    return (
+        "convert it to UTF-8; for labelled files task.encoding names another (`labels convert`: --encoding)"
+    )
 
 
 def _num_bytes(text: str, encoding: str) -> int:

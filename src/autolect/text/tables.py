@@ -49,13 +49,14 @@ def read_rows(path: Path, *, encoding: str, fractions: bool = False) -> Iterator
 def cut_rows(lines: Iterable[Line], *, path: Path) -> Iterator[Cut]:
     """The rows of a CSV file, or of one whose columns are parted by tabs, all of one width.
 
-    CSV knows only well-formed quotes; its columns are parted by semicolons where its first line has these
-    and no comma, or by what a first line "sep=;" says. Between tabs quotes mean nothing, for an open one
-    would swallow the rows after it. Blank lines are left out. Raises UserError with file and line.
+    A row without a filled cell is left out, as blank lines are. CSV knows only well-formed quotes; columns
+    are parted by semicolons where its first line has these and no comma, or by what a first line "sep=;"
+    says. Between tabs quotes mean nothing, for an open one would swallow the rows after it. Raises UserError
+    with file and line.
     """
     if suffix(path) == ".csv":
         return _even(_quoted(lines, path), path)
-    return _even((Cut(line.number, line.text.split("\t")) for line in lines if line.text), path)
+    return _even((Cut(line.number, line.text.split("\t")) for line in lines if line.text.strip("\t")), path)
 
 
 def unquoted(rows: Sequence[Row], *, path: Path) -> tuple[list[Row], int]:
@@ -107,7 +108,7 @@ def _quoted(lines: Iterable[Line], path: Path) -> Iterator[Cut]:
         except csv.Error as error:
             fix = 'look for an unclosed quote; a quote inside of quotes is written twice, ""'
             refuse(f"is not a valid row ({error})", f"{path}:{first}", fix)
-        if row:
+        if any(row):
             yield Cut(first, row)
 
 

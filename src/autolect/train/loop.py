@@ -47,6 +47,8 @@ class Outcome:
     seconds: float
     padding: float
     first: Score
+    looks: tuple[tuple[int, float], ...]
+    """(step, score on valid), the start first."""
     resumed_at: int = 0
 
 
@@ -104,6 +106,7 @@ def fit(
         seconds=state.seconds,
         padding=batches.padding(),
         first=state.first,
+        looks=((0, state.first.value), *((step, score.value) for step, score in state.looks)),
         resumed_at=resumed_at,
     )
 

@@ -79,7 +79,7 @@ def _annotations(path: Path, encoding: str) -> list[Annotation]:
             )
             for one in tokens.examples
         ]
-    if seen is not None and seen.kind == "pair":
+    if seen is not None and seen.kind in ("pair", "translate"):
         raise UserError("holds pairs of texts", where=str(path), fix="convert writes single texts and labels")
     texts = labelled.read_texts(path, encoding=encoding)
     return [

@@ -10,9 +10,9 @@ from autolect.core.errors import UserError
 from autolect.text import conll, records, streams, tables
 from autolect.text.labels import columns, formats, labelled
 from autolect.text.labels.formats import brat
-from autolect.text.labels.pairs import TWINS, holds_pairs
+from autolect.text.labels.pairs import TWINS, holds_pairs, holds_translations
 
-Kind = Literal["classify", "tag", "pair"]
+Kind = Literal["classify", "tag", "pair", "translate"]
 
 TAGGED = (".conll", ".conllu", ".iob", ".iob2", ".bio")
 TABLES = (".csv", ".tsv", *records.JSONL, ".json")
@@ -68,9 +68,11 @@ def _texts(path: Path, encoding: str) -> labelled.LabelledTexts:
 
 
 def _pairs(path: Path, encoding: str) -> Look | None:
-    """A table of pairs, by its header; None for any other."""
+    """A table of pairs or translations, by its header; None for any other."""
     rows, _ = tables.unquoted(list(tables.read_rows(path, encoding=encoding)), path=path)
     header = [(cell or "").strip() for cell in rows[0].cells] if rows else []
+    if holds_translations(header):
+        return Look(path, "translate", header[0], len(rows) - 1)
     if not holds_pairs(header):
         return None
     first = next(name for name in header if name.casefold() in {one for one, _ in TWINS})

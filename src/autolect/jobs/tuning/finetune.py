@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,10 @@ from autolect.text.labels.split import Overlap, Parts, conflicts, drawn, normali
 from autolect.text.readers import Document
 from autolect.text.reading import Reader
 from autolect.train.loop import Outcome, fit
+from autolect.train.trouble import finite
 
+LEARNING = "learning.json"
+"""Of a fine-tuned bundle: what valid said of it while it learned, as (step, score)."""
 STRANGE, LOOKED_AT = 0.1, 500
 """From this share on of tokens that the vocabulary lacks, among so many texts, a training tells of them."""
 
@@ -104,7 +107,7 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
     shares = {"valid": config.valid_share, "test": config.test_share, "share": config.share}
     parts = drawn(given, **shares, seed=recipe.seed)
     overlaps = overlap(parts)
-    _refuse_overlap(overlaps, allowed=config.allow_overlap, progress=progress)
+    _refuse_overlap(overlaps, given, allowed=config.allow_overlap, progress=progress)
     clashes = conflicts(parts.train)
     if clashes:
         progress.say(f"{len(clashes)} text(s) of train carry different labels, first {clashes[0].where}")
@@ -236,6 +239,8 @@ def write_task_bundle(
     config: Any = recipe.task
     metrics = {f"valid_{name}": value for name, value in outcome.best.figures.items()}
     metrics |= {"valid_score": outcome.best.value, "steps": outcome.steps, "best_step": outcome.best_step}
+    looks = [[step, finite(score)] for step, score in outcome.looks]
+    files.save_json(folder / LEARNING, looks)
     write_info(
         folder,
         info.model_copy(
@@ -262,7 +267,9 @@ def _fingerprint(path: Path) -> str:
     return files.fingerprint([[one.name, files.sha256(one)] for one in inside])
 
 
-def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: Progress) -> None:
+def _refuse_overlap(
+    overlaps: tuple[Overlap, ...], given: Collection[str], *, allowed: bool, progress: Progress
+) -> None:
     for found in overlaps:
         if not found.num_shared:
             continue
@@ -272,9 +279,9 @@ def _refuse_overlap(overlaps: tuple[Overlap, ...], *, allowed: bool, progress: P
             f" ({found.num_exact} exact, {found.num_normalised} normalised, {found.num_near} near;"
             f" first {pair.other} and {pair.one})"
         )
-        if not allowed:
+        if found.refused(given) and not allowed:
             raise UserError(what, where="task", fix="remove them, or set task.allow_overlap = true")
-        progress.say(f"{what}; allowed by the recipe")
+        progress.say(f"{what}; {'allowed by the recipe' if allowed else 'as the splits were drawn'}")
 
 
 def _warn_unseen(labels: tuple[str, ...], parts: Parts[Any], progress: Progress) -> None:

@@ -241,6 +241,8 @@ class _Search:
 
         for one, score in work(tuple(missing.values()), watch):
             self.known[one.key] = _Known(score, looks[one.key])
+            came = "broken off, the others were better by then" if score is None else f"{score:.4f} on valid"
+            self.run.progress.say(f"{one.what}: {came}")
             with self.slots.saving({"key": self.key, "step": len(self.known)}) as beside:
                 files.save_json(beside / TRIALS, self.known)
             checkpoint.clear(one.work)

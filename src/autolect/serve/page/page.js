@@ -53,11 +53,8 @@ async function ask(route, body) {
 const TEXT = { name: "text", label: "Text", area: true };
 const first = (answer) => answer.results[0];
 
+// The first that a model can do is shown first, so what it was fine-tuned for.
 const PANELS = [
-  { ability: "fill", title: "Fill gaps", action: "Fill", route: "fill", mask: true,
-    about: "Put [MASK] where something is missing; the model proposes tokens for each gap.",
-    fields: [TEXT, { name: "count", label: "Candidates", value: 5, min: 1, max: 100 }],
-    body: ({ text, count }) => ({ texts: [text], count: Number(count) }), read: first, show: showFill },
   { ability: "classify", title: "Classify", action: "Classify", route: "classify",
     about: "One label for the whole text, with the probability of every label.",
     fields: [TEXT], body: ({ text }) => ({ texts: [text] }), read: first, show: showLabel },
@@ -71,6 +68,10 @@ const PANELS = [
   { ability: "translate", title: "Translate", action: "Translate", route: "translate",
     about: "The text in the other language, or rewritten as the pairs of training show.",
     fields: [TEXT], body: ({ text }) => ({ texts: [text] }), read: first, show: showReconstruction },
+  { ability: "fill", title: "Fill gaps", action: "Fill", route: "fill", mask: true,
+    about: "Put [MASK] where something is missing; the model proposes tokens for each gap.",
+    fields: [TEXT, { name: "count", label: "Candidates", value: 5, min: 1, max: 100 }],
+    body: ({ text, count }) => ({ texts: [text], count: Number(count) }), read: first, show: showFill },
   { ability: "reconstruct", title: "Reconstruct", action: "Reconstruct", route: "reconstruct",
     about: "The encoder squeezes the text into one latent; the decoder rebuilds the text from it alone.",
     fields: [TEXT], body: ({ text }) => ({ texts: [text] }), read: first, show: showReconstruction },

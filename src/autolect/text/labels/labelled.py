@@ -159,7 +159,8 @@ def read_texts(
         kind = "" if chosen.aside is None else (row.cells[chosen.aside] or "").strip()
         examples.append(TextExample(text=text, labels=labels, where=row.where, slice=kind))
     notes = [f"text from column {chosen.text_name!r}, label from {chosen.label_name!r}"]
-    notes += [f"not read: {', '.join(chosen.others)}"] if chosen.others else []
+    others = [name or "a column without a name" for name in chosen.others]
+    notes += [f"not read: {', '.join(others)}"] if others else []
     notes += [f"the quotes of {num_quoted} cell(s) were taken off"] if num_quoted else []
     notes += _perhaps_parted(examples) if several else []
     return LabelledTexts(

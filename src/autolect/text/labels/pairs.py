@@ -30,6 +30,9 @@ FIRST_NAMES = (
     "title",
     "first",
     "prompt",
+    "s1",
+    "sent1",
+    "q1",
     "句子1",
     "文本1",
     "问题",
@@ -50,6 +53,9 @@ SECOND_NAMES = (
     "description",
     "second",
     "response",
+    "s2",
+    "sent2",
+    "q2",
     "句子2",
     "文本2",
     "答案",
@@ -68,13 +74,22 @@ LANGUAGES = (
 """Usual headers."""
 TWINS = (
     *(("sentence1", "sentence2"), ("text1", "text2"), ("text_a", "text_b"), ("question1", "question2")),
-    *(("premise", "hypothesis"), ("句子1", "句子2"), ("文本1", "文本2")),
+    *(
+        ("s1", "s2"),
+        ("sent1", "sent2"),
+        ("q1", "q2"),
+        ("premise", "hypothesis"),
+        ("句子1", "句子2"),
+        ("文本1", "文本2"),
+    ),
 )
 """Usual headers of two texts that something is said of."""
 KEYS = ("task.first_column", "task.second_column", "task.label_column")
 """Recipe keys of both texts and of what is said of them."""
 
 _SHOWN = 80
+_LARGEST = 1e15
+"""Larger numbers are no scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +172,12 @@ def holds_pairs(header: Sequence[str]) -> bool:
     return not lower.isdisjoint(GOLD_NAMES) and any(lower.issuperset(names) for names in TWINS)
 
 
+def holds_translations(header: Sequence[str]) -> bool:
+    """Whether a header is the names of two languages."""
+    lower = [name.strip().casefold() for name in header]
+    return len(set(lower)) == len(lower) == 2 and set(lower) <= set(LANGUAGES)
+
+
 def _rows(path: Path, encoding: str) -> tuple[list[tables.Row], list[str]]:
     """The rows of a table, of records or of a labelling tool's tasks, and what to tell of them."""
     if label_studio.is_mine(path, encoding=encoding):
@@ -181,12 +202,12 @@ def parted(text: str) -> tuple[str, str]:
 
 
 def number_of(text: str) -> float | None:
-    """The number that a text is, if it is one."""
+    """The number that a text is, if it is one that can be reckoned with."""
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if abs(value) < float("inf") else None
+    return value if abs(value) < _LARGEST else None
 
 
 def _is_header(header: Sequence[str], others: Sequence[tables.Row], asked: Sequence[str | None]) -> bool:

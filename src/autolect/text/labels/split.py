@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -67,6 +67,15 @@ class Overlap:
         """Texts that repeat another one in any way."""
         return self.num_exact + self.num_normalised + self.num_near
 
+    def refused(self, given: Collection[str]) -> bool:
+        """Whether somebody should look, if these splits were given and the others drawn from train.
+
+        Nearly equal texts of drawn splits are no fault of the file's: too many hung together to be kept so.
+        """
+        if self.later in given:
+            return bool(self.num_shared)
+        return bool(self.num_exact + self.num_normalised)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
@@ -113,11 +122,13 @@ def split(
 def groups(examples: Sequence[TextExample | TokenExample | PairExample]) -> list[list[int]]:
     """The places of examples that must not be parted, in order of appearance.
 
-    Those whose texts are equal when normalised; of pairs also those that share one of their texts, which a
-    network could recognise, unless it stands in more than `MOST_SHARED` of them. Where so much hangs together
-    that one part would get it all, pairs are told apart by both their texts alone.
+    Those whose texts are equal when normalised, or nearly; of pairs also those that share one of their texts,
+    which a network could recognise, unless it stands in more than `MOST_SHARED` of them. Where so much hangs
+    together that one part would get it all, pairs are told apart by both their texts, and then all texts by
+    what is equal.
     """
-    whole = [[normalise(example.text)] for example in examples]
+    equal = [[normalise(example.text)] for example in examples]
+    whole = [[*same, *twins] for same, twins in zip(equal, _twins([same for (same,) in equal]), strict=True)]
     sides = [
         [normalise(example.first), normalise(example.second)] if isinstance(example, PairExample) else []
         for example in examples
@@ -127,8 +138,21 @@ def groups(examples: Sequence[TextExample | TokenExample | PairExample]) -> list
         [*both, *(f"one of two: {side}" for side in texts if often[side] <= MOST_SHARED)]
         for both, texts in zip(whole, sides, strict=True)
     ]
-    found = _alike(binding)
-    return found if max(map(len, found), default=0) <= MOST_BOUND * len(examples) else _alike(whole)
+    for names in (binding, whole):
+        found = _alike(names)
+        if max(map(len, found), default=0) <= max(MOST_BOUND * len(examples), 2):
+            return found
+    return _alike(equal)
+
+
+def _twins(texts: Sequence[str]) -> list[list[str]]:
+    """A name for each pair of nearly equal texts, at both of them."""
+    different = list(dict.fromkeys(texts))
+    named: defaultdict[str, list[str]] = defaultdict(list)
+    for number, pair in enumerate(near.pairs(different, threshold=NEAR)):
+        for at in pair:
+            named[different[at]].append(f"twins {number}")
+    return [named[text] for text in texts]
 
 
 def _keys(
@@ -183,6 +207,8 @@ def drawn(
 
 def some(examples: tuple[Example, ...], share: float, *, seed: int) -> tuple[Example, ...]:
     """A share of the examples, drawn as `split` draws; one example of each label where that is more."""
+    if share >= 1:
+        return examples
     key = _default_key(examples)
     together = groups(examples)
     most = 1 - len(set(_keys(examples, together, key))) / max(1, len(together))
@@ -270,9 +296,9 @@ def _counts(
     free = {name: len(left[name]) - 1 for name in sizes}
     if wanted > sum(free.values()):
         shown = ", ".join(f"{name or 'no entity'!r} {n}" for name, n in Counter(sizes).most_common(10))
+        labels = f", since every label keeps one for training (there are: {shown})" if any(sizes) else ""
         raise UserError(
-            f"{total} different texts are too few to draw {wanted} for {part}, since every label keeps one "
-            f"for training (there are: {shown})",
+            f"{total} different texts are too few to draw {wanted} for {part}{labels}",
             fix="add examples, draw a smaller share, or give a file for that split",
         )
     counts = {name: min(int(share * size + 1e-9), free[name]) for name, size in sizes.items()}

@@ -74,16 +74,13 @@ def answers(path: Path, *, encoding: str) -> tuple[list[Record], int]:
 
 
 def dump(annotations: Iterable[Annotation]) -> dict[str, str]:
-    """A file to import: tasks with one annotation each."""
-    tasks = [
-        {
-            "data": {"text": one.text} | ({"tokens": one.tokens} if one.tokens is not None else {}),
-            "annotations": [
-                {"result": [*map(_choice, one.labels), *(_span(m, one.text) for m in one.marks)]}
-            ],
-        }
-        for one in annotations
-    ]
+    """A file to import: tasks with one annotation each, or, where nobody has answered, one prediction."""
+    tasks = []
+    for one in annotations:
+        data = {"text": one.text} | ({"tokens": one.tokens} if one.tokens is not None else {})
+        answer = {"result": [*map(_choice, one.labels), *(_span(mark, one.text) for mark in one.marks)]}
+        said = {"annotations": [answer]} if one.answered else {"annotations": [], "predictions": [answer]}
+        tasks.append({"data": data, **said})
     return {"": json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"}
 
 
