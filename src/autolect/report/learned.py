@@ -117,7 +117,7 @@ def finetuning(facts: dict[str, Any]) -> Chapter | None:
         if task["settings"].get(split)
     ]
     rows += [("labels", f"{len(task['labels']):,}")] if task["labels"] else []
-    rows += [(name.replace("_", " "), str(settings[name])) for name in _LEARNING if name in settings]
+    rows += [(name.replace("_", " "), _written(settings[name])) for name in _LEARNING if name in settings]
     blocks.append(Facts(tuple(rows)))
     lead = f"Task {task['kind']}."
     if task["settings"].get("refit"):
@@ -175,7 +175,10 @@ def _short(key: str) -> str:
 
 def _setting(one: dict[str, Any], key: str) -> str:
     """What a trial or a finalist has for a key of the recipe."""
-    value = one["params"].get(key, "recipe")
+    return _written(one["params"].get(key, "recipe"))
+
+
+def _written(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
