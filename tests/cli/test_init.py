@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -83,6 +84,13 @@ def test_folders_of_a_tool_and_tables_of_translations_are_tasks(tmp_path: Path) 
     (tmp_path / "recipe.toml").unlink()
     (tmp_path / "both.tsv").write_text("en\tde\nthe cat\tdie Katze\n" + "a dog\tein Hund\n" * 9)
     assert made(tmp_path, "books.txt", "both.tsv").model_dump()["task"]["kind"] == "translate"
+
+
+def test_texts_with_several_labels_are_a_task(tmp_path: Path) -> None:
+    rows = [{"text": f"{ENGLISH.strip()} {n}", "labels": ["a", "b"][: n % 3]} for n in range(30)]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    task = made(tmp_path, "t.jsonl").model_dump()["task"]
+    assert (task["kind"], task["several"]) == ("classify", True)
 
 
 def test_a_table_that_is_taken_for_text_is_named(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_what_other_tools_call_tokens_is_left_aside(tmp_path: Path, name: str, c
             '[{"data": {"text": "A"}, "annotations": []}, {"data": "Bob", "annotations": []}]',
             "no text in 'data'",
         ),
-        ('[{"data": {"text": "Ann"}, "annotations": []}]', "no labelled texts"),
+        ('[{"data": {"text": "Ann"}, "annotations": []}]', "nobody has labelled its"),
     ],
 )
 def test_odd_tasks_are_refused(tmp_path: Path, content: str, what: str) -> None:

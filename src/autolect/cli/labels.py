@@ -134,7 +134,8 @@ def _config(
     seen = look(what, encoding=given.get("encoding", "utf-8"))
     named = {"train": what, "valid": valid, "test": test}
     table = {name: str(path) for name, path in named.items() if path}
-    told = {"kind": seen.kind if seen else "classify", **table}
+    told: dict[str, Any] = {"kind": seen.kind if seen else "classify", **table}
+    told |= {"several": True} if seen and seen.several else {}
     return recipe.task_from(told, overrides=assignments or []), 0
 
 

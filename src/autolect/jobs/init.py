@@ -315,6 +315,7 @@ def _task_lines(parts: dict[str, Look], beside: Path) -> list[str]:
     lines = ["[task]", f"kind = {_toml(parts['train'].kind)}"]
     for name in ("train", "valid", "test"):
         lines += [f"{name} = {_toml(_from(parts[name].path, beside))}"] if name in parts else []
+    lines += ["several = true  # labels, or none, of one text"] if parts["train"].several else []
     missing = [name for name in ("valid", "test") if name not in parts]
     if missing:
         lines += [f"# {' and '.join(missing)}: split off train, the same way each time"]

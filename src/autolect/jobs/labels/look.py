@@ -31,6 +31,8 @@ class Look:
     kind: Kind
     column: str
     num_examples: int
+    several: bool = False
+    """Whether a text may have several labels or none."""
 
 
 def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
@@ -51,7 +53,7 @@ def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
             return Look(path, "tag", "", len(read))
         texts = _texts(path, encoding)
     except UserError:
-        return None
+        return _several(path, encoding)
     labels = [example.label for example in texts.examples]
     few = len(set(labels)) * _ROWS_A_LABEL <= len(labels)
     if not few or max(map(len, labels)) > _LONGEST_LABEL or len(set(labels)) < 2:
@@ -65,6 +67,19 @@ def _texts(path: Path, encoding: str) -> labelled.LabelledTexts:
         return labelled.read_texts(path, encoding=encoding)
     except columns.PerhapsHeaderError as error:
         return labelled.read_texts(path, encoding=encoding, text_column=error.column)
+
+
+def _several(path: Path, encoding: str) -> Look | None:
+    """Texts of which some have several labels."""
+    try:
+        texts = labelled.read_texts(path, encoding=encoding, separator=",")
+    except UserError:
+        return None
+    sets = [example.labels for example in texts.examples]
+    few = len({label for one in sets for label in one}) * _ROWS_A_LABEL <= len(sets)
+    if not few or max(map(len, sets)) < 2:
+        return None
+    return Look(path, "classify", texts.text_column, len(sets), several=True)
 
 
 def _pairs(path: Path, encoding: str) -> Look | None:

@@ -321,7 +321,8 @@ def _answered(annotated: Sequence[Annotation], path: Path) -> list[Annotation]:
     """Those that someone has labelled; UserError where there is none."""
     found = [one for one in annotated if one.answered]
     if not found:
-        refuse("has no labelled texts", str(path), "check that this is the right file")
+        what = f"nobody has labelled its {len(annotated)} text(s)" if annotated else "has no labelled texts"
+        refuse(what, str(path), "label some, and export them again")
     return found
 
 
