@@ -250,7 +250,7 @@ MUTANTS = (
     ),
     Mutant("looks are not told again", LOOP, "in state.looks:\n", "in ():\n", TRAIN),
     Mutant("a signal saves nothing", LOOP, "        if asked.asked:\n", "        if False:\n", TRAIN),
-    Mutant("a wrong speed is kept", "train/budget.py", "        self.timed += 1\n", "", TRAIN),
+    Mutant("a wrong speed is kept", "train/budget.py", "        self.times.append(took)\n", "", TRAIN),
     Mutant("minutes are counted anew", LOOP, "        if state.step == 0:\n", "        if False:\n", TRAIN),
     Mutant("gradient not checked", LOOP, " and bool(torch.isfinite(norm))", "", NUMBERS),
     Mutant(

@@ -281,8 +281,10 @@ def test_the_first_of_several_columns_may_count_the_words(tmp_path: Path) -> Non
         ["now"],
     ]
     assert read.examples[0].tags == ("O", "B-city")
-    plain = tokens(tmp_path, "1 _ O\n1 _ O\n")
-    assert plain.examples[0].text == "1 1"
+    titled = tokens(tmp_path, "-DOCSTART- -X- O\n\n1\tTitle\tO\n\n1\tAnn\tB-PER\n2\tmet\tO\n")
+    assert [one.text for one in titled.examples] == ["Title", "Ann met"]
+    plain = tokens(tmp_path, "1 CD O\n2 CD O\n\nAnn NNP B-PER\n")
+    assert [one.text for one in plain.examples] == ["1 2", "Ann"]
 
 
 def test_conllu_and_universal_ner_columns_are_known(tmp_path: Path) -> None:

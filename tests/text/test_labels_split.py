@@ -230,36 +230,15 @@ def test_one_sentence_with_two_taggings_is_a_conflict() -> None:
     assert [conflict.labels for conflict in splitting.conflicts(examples)] == [("O B-LOC", "O B-ORG")]
 
 
-def test_nearly_equal_texts_stay_together_where_splits_are_drawn() -> None:
-    different = [" ".join(random.Random(at).choices("abcdefghijklmnopqrstuvwxyz", k=40)) for at in range(60)]
-    twins = [f"{text} x" for text in different[:20]]
-    examples = [example(text, "a", f"f:{at}") for at, text in enumerate([*different, *twins])]
+def test_nearly_equal_texts_of_drawn_parts_go_to_train_unless_they_are_many() -> None:
+    different = [" ".join(random.Random(at).choices("abcdefghijklmnopqrstuvwxyz", k=40)) for at in range(90)]
+    twins = [f"{text} x" for text in different[:6]]
+    examples = tuple(example(text, "a", f"f:{at}") for at, text in enumerate([*different, *twins]))
     for seed in range(5):
-        parts = splitting.split(examples, valid=0.2, test=0.2, seed=seed)
+        parts = splitting.drawn({"train": examples}, valid=0.2, test=0.2, share=1.0, seed=seed)
         assert not any(one.num_shared for one in splitting.overlap(parts))
-    # What hangs together as a whole cannot be kept so.
-    texts = [f"{different[0]} {different[1]} {different[2]} {at}" for at in range(40)]
-    assert len(splitting.groups([example(text) for text in texts])) == 40
-
-
-def test_alike_texts_of_drawn_splits_are_told_and_those_of_given_ones_refused() -> None:
-    seen = "the first of some long texts that is given to learn from"
-    parts = Parts(train=(example(seen),), valid=(), test=(example(f"{seen} x"),))
-    found = next(one for one in splitting.overlap(parts) if one.later == "test" and one.num_near)
-    assert found.refused(("train", "test"))
-    assert not found.refused(("train",))
-
-
-@given(st.lists(st.text(alphabet="ab ", min_size=0, max_size=14), max_size=12))
-def test_pairs_of_one_set_are_those_that_comparing_all_finds(texts: list[str]) -> None:
-    def grams(text: str) -> set[str]:
-        return {text[at : at + near.SIZE] for at in range(len(text) - near.SIZE + 1)}
-
-    wanted = [
-        (one, other)
-        for other in range(len(texts))
-        for one in range(other)
-        if (both := grams(texts[one]) | grams(texts[other]))
-        and len(grams(texts[one]) & grams(texts[other])) / len(both) >= 0.6
-    ]
-    assert near.pairs(texts, threshold=0.6) == wanted
+        assert sum(map(len, (parts.train, parts.valid, parts.test))) == len(examples)
+        assert len(parts.valid) > 12
+    many = tuple(example(f"{different[0]} {different[1]} {at}", "a", f"f:{at}") for at in range(40))
+    parts = splitting.drawn({"train": many}, valid=0.2, test=0.2, share=1.0, seed=0)
+    assert (len(parts.valid), len(parts.test)) == (8, 8)

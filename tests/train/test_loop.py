@@ -25,6 +25,7 @@ from autolect.core.progress import Progress, Silent
 from autolect.core.recipe import TrainConfig
 from autolect.train import checkpoint
 from autolect.train.batches import Batch, Batches
+from autolect.train.budget import Pacing
 from autolect.train.history import read_log
 from autolect.train.loop import Outcome, _Loop, fit
 from autolect.train.schedule import rate_at
@@ -400,6 +401,25 @@ def test_a_corrected_number_of_steps_stays_after_a_kill(
     state = files.read_manifest(newest).facts["state"]
     assert state["pacing"]["settled"]
     assert train(Timed(), tmp_path, steps=None, minutes=2 / 60).steps == state["steps"]
+
+
+def test_a_budget_that_is_used_up_is_not_corrected() -> None:
+    pacing = Pacing(look=1.0, settled=False)
+    for step in range(1, 7):
+        assert pacing.corrected(11.0, budget=60.0, spent=11.0 * step, step=step, steps=6, looks=0) is None
+    assert pacing.settled
+
+
+def test_one_slow_step_corrects_nothing() -> None:
+    """Such as the first one after a kill, which makes the kernels of a GPU anew."""
+    pacing = Pacing(look=0.0, settled=False)
+    spent, found = 0.0, []
+    for step in range(1, 2000):
+        took = 40.0 if step == 1 else 0.02
+        spent += took
+        found.append(pacing.corrected(took, budget=300.0, spent=spent, step=step, steps=15_000, looks=0))
+    told = [one for one in found if one is not None]
+    assert told == [pytest.approx(13_000, rel=0.01)]
 
 
 def test_checkpoints_that_take_long_are_written_less_often(tmp_path: Path) -> None:

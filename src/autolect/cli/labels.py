@@ -123,7 +123,11 @@ def _config(
 
     if what.suffix == ".toml":
         # Labels alone need no text; without any a recipe would be refused.
-        textless = not {"corpus", "start"} & set(config.read_toml(what))
+        given = [
+            *config.read_toml(what),
+            *(one.partition("=")[0].partition(".")[0] for one in assignments or []),
+        ]
+        textless = not {"corpus", "start"} & set(given)
         read = recipe.read(what, overrides=[*(assignments or []), *(['start="."'] if textless else [])])
         if read.task is None:
             raise UserError("has no [task]", where=str(what), fix="name a labelled file")

@@ -20,11 +20,10 @@ def plan(
     recipe: options.RecipeFile,
     assignments: options.Assignments = None,
     out: options.Out = None,
-    start: options.Start = None,
 ) -> None:
     """Say what a run would take in time, memory and disk: a sample of the text walks the way first."""
     voice = options.voice_of(ctx)
-    chosen = run.read(recipe, assignments, start)
+    chosen = run.read(recipe, assignments)
     folder = run.folder_of(chosen.name, out)
     from autolect.jobs import plan as job
 

@@ -258,7 +258,10 @@ def _untold(plain: Sequence[Path]) -> Iterator[tuple[str, str]]:
             continue
         if first is not None and len(first.cells) > 1:
             names = ", ".join((cell or "").strip() for cell in first.cells)
-            yield "labels?", f"none known in {path.name} ({names[:_SHOWN]}): [task] with a kind says which"
+            yield (
+                f"{path.name}",
+                f"text; labels, if it has any, are not known by its columns ({names[:_SHOWN]})",
+            )
 
 
 def _round(characters: float) -> str:

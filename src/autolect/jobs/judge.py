@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autolect.core import bundle, files, recipe, registry
+from autolect.core import bundle, recipe, registry
 from autolect.core.device import choose, set_threads
 from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 from autolect.core.intervals import Difference, Tally, difference
 from autolect.core.progress import Progress
+from autolect.jobs.tuning.finetune import fingerprint
 from autolect.jobs.using.loading import load_network, reader_of
 
 SEED = 0
@@ -108,8 +109,9 @@ def judge(
 def _doubts(info: bundle.BundleInfo, path: Path, examples: Sequence[Any]) -> Iterator[str]:
     """Why a score on a file would say little of a bundle."""
     assert info.task is not None
-    if path.is_file() and files.sha256(path) in (info.data.get("train"), info.data.get("valid")):
+    if fingerprint(path) in (info.data.get("train"), info.data.get("valid")):
         yield f"it was made from {path}, so its score says nothing of other texts"
-    asked = {label for one in examples for label in one.labels}
-    if info.task.labels and asked and asked.isdisjoint(info.task.labels):
+    outside = {"O"}
+    asked = {label for one in examples for label in one.labels} - outside
+    if info.task.labels and asked and asked.isdisjoint({*info.task.labels} - outside):
         yield f"it knows none of the labels of {path}, so none of its answers can be right"

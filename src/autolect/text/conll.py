@@ -18,6 +18,8 @@ from autolect.text.streams import LINE_CHARACTERS, Line, numbered_lines, refuse,
 TAG_KEYS = ("tags", "ner_tags")
 _TAG = re.compile(r"O|[BIESLUM]-[^\d\s]\S*")
 _BRACKETS = "#begin document"
+_LOOKED_AT = 20
+"""Sentences that say whether words are numbered."""
 _FEWEST = 2
 """Columns of a word and its tag."""
 _USUAL_TAG = {10: 3, 5: 2}
@@ -72,7 +74,9 @@ def read_columns(path: Path, *, encoding: str, column: int | None) -> Iterator[S
     """
     layout: _Layout | None = None
     tags: set[str] = set()
-    for lines in _sentences(numbered_lines(path, encoding=encoding), path):
+    sentences = list(_sentences(numbered_lines(path, encoding=encoding), path))
+    numbered = _are_numbered(sentences[:_LOOKED_AT])
+    for lines in sentences:
         kept: list[_Token] = []
         for number, line, _ in lines:
             where = f"{path}:{number}"
@@ -83,7 +87,7 @@ def read_columns(path: Path, *, encoding: str, column: int | None) -> Iterator[S
                 continue
             if "\t" not in line and suffix(path) == ".conllu":
                 refuse("has no tabs, which part the columns of CoNLL-U", where, "part them by tabs")
-            layout = layout or _learn(line, number, where, column, numbered=_is_numbered(lines))
+            layout = layout or _learn(line, number, where, column, numbered=numbered)
             token = _token(line, layout, where)
             if token is not None:
                 kept.append(token)
@@ -187,13 +191,13 @@ def _numbered_words(lines: Iterable[Line], path: Path) -> tuple[str, ...]:
     for line in lines:
         if line.text.startswith("#"):
             continue
-        name, _, rest = line.text.partition("\t")
+        name, *rest = _row(line.text)
         known = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9})|(\.[0-9]+))?", name)
-        if not known or "\t" not in rest:
+        if not known or len(rest) < _FEWEST:
             where = f"{path}:{line.number}"
             refuse("is not a numbered word (number, tab, form, tab, ...)", where, "number the words from 1")
         if known[3] is None and int(known[1]) > covered:
-            words.append(rest.split("\t", 1)[0])
+            words.append(rest[0])
             covered = int(known[2] or covered)
     return tuple(words)
 
@@ -216,12 +220,15 @@ def _is_comment(line: str, layout: _Layout | None, tags: Container[str]) -> bool
     return " " in cells[0] if layout.tabs else line.startswith("# ") and not tagged
 
 
-def _is_numbered(lines: Sequence[Line]) -> bool:
-    """Whether the first column of a sentence counts its words from 1, and two more or so say something."""
-    rows = [_row(line.text) for line in lines]
-    while rows and rows[0][0].startswith("#"):
-        rows.pop(0)
-    return len(rows) > 1 and len(rows[0]) > _FEWEST and all(row[0] == str(n) for n, row in enumerate(rows, 1))
+def _are_numbered(sentences: Sequence[Sequence[Line]]) -> bool:
+    """Whether a first column counts the words of each sentence from 1, and two more or so say something."""
+    longest = 0
+    for lines in sentences:
+        rows = [_row(line.text) for line in lines if not line.text.startswith(("#", "-DOCSTART-"))]
+        if not all(len(row) > _FEWEST and row[0] == str(n) for n, row in enumerate(rows, 1)):
+            return False
+        longest = max(longest, len(rows))
+    return longest > 1
 
 
 def _learn(line: str, number: int, where: str, column: int | None, *, numbered: bool) -> _Layout:

@@ -30,23 +30,6 @@ def nearest(earlier: Sequence[str], later: Sequence[str], *, threshold: float) -
 
     Of equally similar texts the first one is taken. threshold: Jaccard index above 0, up to 1.
     """
-    found: list[int | None] = [None] * len(later)
-    best = [0.0] * len(later)
-    for one, other, similarity in _similar(earlier, later, threshold):
-        if similarity > best[one]:
-            best[one], found[one] = similarity, other
-    return found
-
-
-def pairs(texts: Sequence[str], *, threshold: float) -> list[tuple[int, int]]:
-    """The numbers (earlier, later) of all texts of one set that are so alike, by the later one."""
-    return [(other, one) for one, other, _ in _similar(texts, texts, threshold, among=True)]
-
-
-def _similar(
-    earlier: Sequence[str], later: Sequence[str], threshold: float, *, among: bool = False
-) -> Iterator[tuple[int, int, float]]:
-    """(later, earlier, similarity) of all pairs above the threshold; among: of one set, each pair once."""
     assert 0 < threshold <= 1
     counts = np.zeros(1 << _BUCKETS, dtype=np.int64)
     for texts in (earlier, later):
@@ -54,9 +37,11 @@ def _similar(
             counts += np.bincount(_bucket(_grams(block).gram), minlength=len(counts))
     index = _Prefixes.together([_prefixes(block, counts, threshold) for block in _blocks(earlier)])
     index = index.take(np.argsort(index.gram, kind="stable"))
+    found: list[int | None] = [None] * len(later)
     for block in _blocks(later):
-        found = _candidates(_prefixes(block, counts, threshold), index, threshold)
-        yield from _compared(found[found[:, 1] < found[:, 0]] if among else found, earlier, later, threshold)
+        pairs = _candidates(_prefixes(block, counts, threshold), index, threshold)
+        _settle(pairs, earlier, later, threshold, found)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,16 +148,20 @@ def _candidates(wanted: _Prefixes, index: _Prefixes, threshold: float) -> NDArra
     return np.stack(np.divmod(np.unique(np.concatenate(pairs)), num_earlier), axis=1)
 
 
-def _compared(
-    candidates: NDArray[np.int64], earlier: Sequence[str], later: Sequence[str], threshold: float
-) -> Iterator[tuple[int, int, float]]:
-    """Those of some pairs that are as alike when they are compared in full."""
+def _settle(
+    pairs: NDArray[np.int64],
+    earlier: Sequence[str],
+    later: Sequence[str],
+    threshold: float,
+    found: list[int | None],
+) -> None:
+    """Compare the pairs in full and note the best match of each later text."""
     known: dict[int, frozenset[str]] = {}
-    held, current = 0, -1
+    held, current, best = 0, -1, 0.0
     grams: frozenset[str] = frozenset()
-    for one, other in candidates.tolist():
+    for one, other in pairs.tolist():
         if one != current:
-            current, grams = one, _set(later[one])
+            current, best, grams = one, 0.0, _set(later[one])
         if other not in known:
             if held > _BLOCK:
                 known.clear()
@@ -181,8 +170,8 @@ def _compared(
             held += len(known[other])
         shared = len(grams & known[other])
         similarity = shared / (len(grams) + len(known[other]) - shared)
-        if similarity >= threshold:
-            yield one, other, similarity
+        if similarity >= threshold and similarity > best:
+            best, found[one] = similarity, other
 
 
 def _set(text: str) -> frozenset[str]:

@@ -30,9 +30,9 @@ PACKED = (".gz", ".zst")
 
 _CHUNK = 1 << 20
 _ZSTD_CHUNK = 1 << 10
-# UTF-32 stands before UTF-16, whose mark is the beginning of its own.
 _OFFICE = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 """How files of office programs begin, the new ones and the old."""
+# UTF-32 stands before UTF-16, whose mark is the beginning of its own.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),

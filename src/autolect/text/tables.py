@@ -1,7 +1,7 @@
 """Rows of tables: TSV, CSV, and records (JSON Lines, JSON arrays, saved datasets).
 
-Every row counts: nothing is skipped but blank lines, and what is malformed is a UserError with file and
-line.
+Every row counts: nothing is skipped but blank lines and rows without a filled cell, and what is malformed
+is a UserError with file and line.
 """
 
 from __future__ import annotations

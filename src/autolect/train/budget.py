@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autolect.core.recipe import TrainConfig
 from autolect.train.batches import Batches
@@ -47,10 +48,8 @@ class Pacing:
     """Seconds of a look at valid."""
     settled: bool = True
     """Whether the number of steps stays."""
-    timed: int = 0
-    """Steps that were timed again ..."""
-    seconds: float = 0.0
-    """... and what they took."""
+    times: list[float] = field(default_factory=list)
+    """Seconds of the steps that were timed again."""
 
     def corrected(
         self, took: float, *, budget: float, spent: float, step: int, steps: int, looks: int
@@ -58,15 +57,15 @@ class Pacing:
         """How many steps fill the budget, where that is no longer ``steps``.
 
         took: seconds of the last step; budget, spent: seconds of the run and so far; looks: still to come.
+        The median step counts: one that waited, or made its kernels ready first, says nothing of the others.
         """
         share = max(spent / budget, step / steps)
         if self.settled or share < TIMED[0]:
             return None
-        self.timed += 1
-        self.seconds += max(0.0, took)
-        if share < TIMED[1] or self.timed < MEASURED_STEPS:
+        self.times.append(took)
+        if share < TIMED[1] or len(self.times) < MEASURED_STEPS:
             return None
         self.settled = True
         left = budget - spent - looks * self.look
-        found = step + max(1, int(left * self.timed / max(1e-9, self.seconds)))
-        return found if abs(found / steps - 1) > WORTH else None
+        found = step + max(0, int(left / max(1e-6, statistics.median(self.times))))
+        return found if steps > step and abs(found / steps - 1) > WORTH else None

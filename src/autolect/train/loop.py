@@ -175,10 +175,12 @@ def _walk(
             # From here on a budget in minutes is so many steps, however often the run is killed ...
             loop.save(saver, key, best, history)
         while state.step < state.steps and not asked.asked:
-            record, before = loop.step(), state.seconds
+            began = time.monotonic()
+            record = loop.step()
+            took = time.monotonic() - began
             state.seconds = time.monotonic() - started
             if state.step % state.spacing == 0 or state.step == state.steps:
-                score = loop.goal.measure(loop.device)
+                score = loop.look()
                 record |= {f"valid_{name}": finite(value) for name, value in score.figures.items()}
                 state.looks.append((state.step, score))
                 if score.value > state.best.value:
@@ -188,7 +190,7 @@ def _walk(
             history.add(record)
             loop.report(record)
             # ... but for one correction, once its speed is known better.
-            if loop.settle(state.seconds - before) or saver.due():
+            if loop.settle(took) or saver.due():
                 loop.save(saver, key, best, history)
         if asked.asked:
             loop.save(saver, key, best, history)
@@ -308,17 +310,19 @@ class _Loop:
         note = f"loss {record['loss'] or math.nan:.3f}, {rate:,.0f} tokens/s"
         self.progress.advance(self.what, self.state.step, self.state.steps, note)
 
-    def settle(self, took: float) -> bool:
-        """Whether the budget in minutes is now another number of steps.
+    def look(self) -> Score:
+        """Measure on valid."""
+        began = time.monotonic()
+        score = self.goal.measure(self.device)
+        self.state.pacing.look = time.monotonic() - began
+        return score
 
-        took: seconds from the end of one step to that of the next.
-        """
+    def settle(self, took: float) -> bool:
+        """Whether the budget in minutes is now another number of steps; took: seconds of the last one."""
         state, minutes = self.state, self.config.minutes
         if minutes is None:
             return False
         looks = (state.steps - state.step) // state.spacing
-        if (state.step - 1) % state.spacing == 0:
-            took -= state.pacing.look
         steps = state.pacing.corrected(
             took,
             budget=60 * minutes,
@@ -329,9 +333,9 @@ class _Loop:
         )
         if steps is None:
             return False
-        faster = "faster" if steps > state.steps else "slower"
+        steps = max(steps, state.step + 1)
         self.progress.say(
-            f"{self.what}: steps are {faster} than the first ones; {steps:,} of them fill the "
+            f"{self.what}: its speed is not that of its first steps; {steps:,} of them fill the "
             f"{minutes:g} minutes, not {state.steps:,}"
         )
         state.spacing = max(1, (steps - state.step) // max(1, looks))

@@ -84,16 +84,16 @@ def check(config: Any, *, seed: int = 0) -> Findings:
         texts_without_labels(config, splits)
     except UserError as error:
         refusals.append(f"{error.what}; {error.fix}" if error.fix else error.what)
-    overlaps = [one for one in overlap(splits) if one.num_shared]
-    refused = [] if config.allow_overlap else [one for one in overlaps if one.refused(given)]
+    shared = [_shared(one) for one in overlap(splits) if one.num_shared]
     spoilt = list(_spoilt(read)) if mended and not config.mend else []
     refusals += [f"{one}: refused unless task.mend = true" for one in spoilt]
-    refusals += [f"{_shared(one)}: refused unless task.allow_overlap = true" for one in refused]
+    if not config.allow_overlap:
+        refusals += [f"{one}: refused unless task.allow_overlap = true" for one in shared]
     return Findings(
         kind=config.kind,
         parts=parts,
         refusals=tuple(refusals),
-        troubles=(*(_shared(one) for one in overlaps if one not in refused), *_troubles(parts, given)),
+        troubles=(*(shared if config.allow_overlap else ()), *_troubles(parts, given)),
         plan=tuple(_plan(parts, splits, config)),
     )
 

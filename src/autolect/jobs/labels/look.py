@@ -77,7 +77,8 @@ def _several(path: Path, encoding: str) -> Look | None:
         return None
     sets = [example.labels for example in texts.examples]
     few = len({label for one in sets for label in one}) * _ROWS_A_LABEL <= len(sets)
-    if not few or max(map(len, sets)) < 2:
+    alone = {labels[0] for labels in sets if len(labels) == 1}
+    if not few or not any(len(labels) > 1 and alone.issuperset(labels) for labels in sets):
         return None
     return Look(path, "classify", texts.text_column, len(sets), several=True)
 

@@ -114,7 +114,7 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
     labels = plugin.find_labels(parts.train)
     _warn_unseen(labels, parts, progress)
     unlabelled = texts_without_labels(config, parts)
-    hashes = {name: _fingerprint(Path(path)) for name, path in paths.items() if path}
+    hashes = {name: fingerprint(Path(path)) for name, path in paths.items() if path}
     if unlabelled:
         hashes["unlabelled"] = files.fingerprint([[one.where, one.text] for one in unlabelled])
     return Data(
@@ -258,7 +258,7 @@ def write_task_bundle(
     )
 
 
-def _fingerprint(path: Path) -> str:
+def fingerprint(path: Path) -> str:
     """Of a labelled file, with the texts beside it if it holds marks alone, or of all files of a folder."""
     if path.is_file() and path.suffix != brat.MARKS:
         return files.sha256(path)
@@ -279,9 +279,12 @@ def _refuse_overlap(
             f" ({found.num_exact} exact, {found.num_normalised} normalised, {found.num_near} near;"
             f" first {pair.other} and {pair.one})"
         )
-        if found.refused(given) and not allowed:
-            raise UserError(what, where="task", fix="remove them, or set task.allow_overlap = true")
-        progress.say(f"{what}; {'allowed by the recipe' if allowed else 'as the splits were drawn'}")
+        if not allowed:
+            fix = "remove them, or set task.allow_overlap = true"
+            if found.later not in given:
+                fix += "; they were drawn, and too many texts are nearly equal to be kept apart"
+            raise UserError(what, where="task", fix=fix)
+        progress.say(f"{what}; allowed by the recipe")
 
 
 def _warn_unseen(labels: tuple[str, ...], parts: Parts[Any], progress: Progress) -> None:

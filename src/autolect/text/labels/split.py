@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -28,6 +28,8 @@ Kind = Literal["exact", "normalised", "near"]
 MOST_SHARED, MOST_BOUND = 10, 0.05
 """A text in more pairs than that does not hold them together, nor do texts that would hold together more than
 this share of all."""
+MOST_MOVED, ROUNDS = 0.2, 5
+"""Texts of a drawn part that are nearly those of another go to train; not if that is more of the part."""
 NEAR = 0.85
 """Jaccard similarity from which two texts are nearly the same."""
 
@@ -66,15 +68,6 @@ class Overlap:
     def num_shared(self) -> int:
         """Texts that repeat another one in any way."""
         return self.num_exact + self.num_normalised + self.num_near
-
-    def refused(self, given: Collection[str]) -> bool:
-        """Whether somebody should look, if these splits were given and the others drawn from train.
-
-        Nearly equal texts of drawn splits are no fault of the file's: too many hung together to be kept so.
-        """
-        if self.later in given:
-            return bool(self.num_shared)
-        return bool(self.num_exact + self.num_normalised)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,13 +115,11 @@ def split(
 def groups(examples: Sequence[TextExample | TokenExample | PairExample]) -> list[list[int]]:
     """The places of examples that must not be parted, in order of appearance.
 
-    Those whose texts are equal when normalised, or nearly; of pairs also those that share one of their texts,
-    which a network could recognise, unless it stands in more than `MOST_SHARED` of them. Where so much hangs
-    together that one part would get it all, pairs are told apart by both their texts, and then all texts by
-    what is equal.
+    Those whose texts are equal when normalised; of pairs also those that share one of their texts, which a
+    network could recognise, unless it stands in more than `MOST_SHARED` of them. Where so much hangs together
+    that one part would get it all, pairs are told apart by both their texts alone.
     """
-    equal = [[normalise(example.text)] for example in examples]
-    whole = [[*same, *twins] for same, twins in zip(equal, _twins([same for (same,) in equal]), strict=True)]
+    whole = [[normalise(example.text)] for example in examples]
     sides = [
         [normalise(example.first), normalise(example.second)] if isinstance(example, PairExample) else []
         for example in examples
@@ -138,21 +129,8 @@ def groups(examples: Sequence[TextExample | TokenExample | PairExample]) -> list
         [*both, *(f"one of two: {side}" for side in texts if often[side] <= MOST_SHARED)]
         for both, texts in zip(whole, sides, strict=True)
     ]
-    for names in (binding, whole):
-        found = _alike(names)
-        if max(map(len, found), default=0) <= max(MOST_BOUND * len(examples), 2):
-            return found
-    return _alike(equal)
-
-
-def _twins(texts: Sequence[str]) -> list[list[str]]:
-    """A name for each pair of nearly equal texts, at both of them."""
-    different = list(dict.fromkeys(texts))
-    named: defaultdict[str, list[str]] = defaultdict(list)
-    for number, pair in enumerate(near.pairs(different, threshold=NEAR)):
-        for at in pair:
-            named[different[at]].append(f"twins {number}")
-    return [named[text] for text in texts]
+    found = _alike(binding)
+    return found if max(map(len, found), default=0) <= MOST_BOUND * len(examples) else _alike(whole)
 
 
 def _keys(
@@ -194,7 +172,7 @@ def drawn(
     valid_share, test_share = 0.0 if "valid" in given else valid, 0.0 if "test" in given else test
     parts = Parts(train=given["train"], valid=(), test=())
     if valid_share or test_share:
-        parts = split(given["train"], valid=valid_share, test=test_share, seed=seed)
+        parts = _without_twins(split(given["train"], valid=valid_share, test=test_share, seed=seed))
     found = Parts(
         train=some(parts.train, share, seed=seed),
         valid=some(given.get("valid", parts.valid), share, seed=seed),
@@ -203,6 +181,26 @@ def drawn(
     if not found.valid or not found.test:
         raise UserError("too few examples to keep some for valid and test", where="task.train")
     return found
+
+
+def _without_twins(parts: Parts[Example]) -> Parts[Example]:
+    """Drawn parts whose texts that are nearly those of another part went to train, unless these are many."""
+    found: Parts[Example] = parts
+    for _ in range(ROUNDS):
+        twins = {pair.other for one in overlap(found) for pair in one.pairs}
+        if not twins:
+            return found
+        taken: tuple[Example, ...] = found.valid + found.test
+        moved = tuple(one for one in taken if one.where in twins)
+        found = Parts(
+            train=found.train + moved,
+            valid=tuple(one for one in found.valid if one.where not in twins),
+            test=tuple(one for one in found.test if one.where not in twins),
+        )
+        left = [(len(found.valid), len(parts.valid)), (len(found.test), len(parts.test))]
+        if any(now < (1 - MOST_MOVED) * before for now, before in left):
+            return parts
+    return parts
 
 
 def some(examples: tuple[Example, ...], share: float, *, seed: int) -> tuple[Example, ...]:
