@@ -287,6 +287,28 @@ def test_the_first_of_several_columns_may_count_the_words(tmp_path: Path) -> Non
     assert [one.text for one in plain.examples] == ["1 2", "Ann"]
 
 
+@pytest.mark.parametrize("mark", ["\t", " "])
+def test_a_corpus_finds_the_same_words_as_a_task(tmp_path: Path, mark: str) -> None:
+    lines = [
+        "-DOCSTART- -X- O",
+        "",
+        "1 Title _ O",
+        "",
+        "1-2 cannot _ O",
+        "1 can _ O",
+        "2 not _ O",
+        "3 go _ B-X",
+        "",
+    ]
+    path = tmp_path / "a.conll"
+    path.write_text("\n".join(line.replace(" ", mark) for line in lines), encoding="utf-8")
+    task = [[one.text[a:b] for a, b in one.tokens] for one in labelled.read_tokens(path).examples]
+    found = conll.read_words(streams.numbered_lines(path, encoding="utf-8"), path=path, layout="conll")
+    corpus = [list(one.words) for one in found if one.words]
+    assert task == [["Title"], ["can", "not", "go"]]
+    assert corpus == [["Title"], ["cannot", "go"]]
+
+
 def test_conllu_and_universal_ner_columns_are_known(tmp_path: Path) -> None:
     blank = "\t_" * 8
     conllu = f"# text = don't go\n1-2\tdon't{blank}\n1\tdo\tdo\tAUX\tVB\t_\t3\taux\t_\t_\n"

@@ -5,6 +5,7 @@ Tagged sentences may also be JSON Lines.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from autolect.text.streams import LINE_CHARACTERS, Line, numbered_lines, refuse,
 TAG_KEYS = ("tags", "ner_tags")
 _TAG = re.compile(r"O|[BIESLUM]-[^\d\s]\S*")
 _BRACKETS = "#begin document"
+_ASIDE = ("#", "-DOCSTART-")
+"""How lines begin that stand among numbered words and are none."""
+_NO_WORD = re.compile(r"\d+[-.]\d+")
+"""The number of a line of CoNLL-U that is no word of its own."""
 _LOOKED_AT = 20
 """Sentences that say whether words are numbered."""
 _FEWEST = 2
@@ -99,22 +104,21 @@ def read_columns(path: Path, *, encoding: str, column: int | None) -> Iterator[S
 def read_words(lines: Iterable[Line], *, path: Path, layout: Literal["conll", "conllu"]) -> Iterator[Words]:
     """The words of each sentence, whatever is known about them; -DOCSTART- and comments are left out.
 
-    conll: the word stands first, or second where the words of the first sentence are numbered (Universal
+    conll: the word stands first, or second where the words of the first sentences are numbered (Universal
     NER).  conllu: words are numbered; a multi-word token (1-2) stands for its words, an empty node (2.1)
     for nothing. Raises UserError with file and line.
     """
-    numbered = True if layout == "conllu" else None
-    for group in _sentences(lines, path):
+    sentences = _sentences(lines, path)
+    first = list(itertools.islice(sentences, _LOOKED_AT))
+    numbered = layout == "conllu" or _are_numbered(first)
+    for group in itertools.chain(first, sentences):
         number = group[0].number
         if numbered:
             yield Words(words=_numbered_words(group, path), number=number)
             continue
         texts = [line.text for line in group if not _is_remark(line.text, group[-1].text)]
         rows = [row for row in map(_row, texts) if row[0] != "-DOCSTART-"]
-        if numbered is None and rows:
-            numbered = len(rows[0]) > 2 and all(row[0] == str(n) for n, row in enumerate(rows, 1))
-        words = _numbered_words(group, path) if numbered else tuple(row[0] for row in rows)
-        yield Words(words=words, number=number)
+        yield Words(words=tuple(row[0] for row in rows), number=number)
 
 
 def read_objects(path: Path, *, encoding: str) -> Iterator[Sentence]:
@@ -189,7 +193,7 @@ def _numbered_words(lines: Iterable[Line], path: Path) -> tuple[str, ...]:
     words: list[str] = []
     covered = 0
     for line in lines:
-        if line.text.startswith("#"):
+        if line.text.startswith(_ASIDE):
             continue
         name, *rest = _row(line.text)
         known = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9})|(\.[0-9]+))?", name)
@@ -224,7 +228,8 @@ def _are_numbered(sentences: Sequence[Sequence[Line]]) -> bool:
     """Whether a first column counts the words of each sentence from 1, and two more or so say something."""
     longest = 0
     for lines in sentences:
-        rows = [_row(line.text) for line in lines if not line.text.startswith(("#", "-DOCSTART-"))]
+        rows = [_row(line.text) for line in lines if not line.text.startswith(_ASIDE)]
+        rows = [row for row in rows if re.fullmatch(_NO_WORD, row[0]) is None]
         if not all(len(row) > _FEWEST and row[0] == str(n) for n, row in enumerate(rows, 1)):
             return False
         longest = max(longest, len(rows))
@@ -260,7 +265,7 @@ def _token(line: str, layout: _Layout, where: str) -> _Token | None:
             "a blank line parts sentences; tabs, or blanks where there is no tab, part columns",
         )
     if layout.counted and not cells[0].isdecimal():
-        if re.fullmatch(r"\d+[-.]\d+", cells[0]):
+        if re.fullmatch(_NO_WORD, cells[0]):
             return None
         refuse(f"{cells[0]!r} is not the number of a word", where, "number the words from 1")
     word, tag = cells[layout.word], cells[layout.tag]
