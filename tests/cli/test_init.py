@@ -84,6 +84,17 @@ def test_folders_of_a_tool_and_tables_of_translations_are_tasks(tmp_path: Path) 
     (tmp_path / "recipe.toml").unlink()
     (tmp_path / "both.tsv").write_text("en\tde\nthe cat\tdie Katze\n" + "a dog\tein Hund\n" * 9)
     assert made(tmp_path, "books.txt", "both.tsv").model_dump()["task"]["kind"] == "translate"
+    (tmp_path / "recipe.toml").unlink()
+    found = made(tmp_path, "both.tsv")
+    assert found.corpus is not None
+    assert found.corpus.column == ("en", "de")
+
+
+def test_spans_that_cut_words_are_mended(tmp_path: Path) -> None:
+    (tmp_path / "books.txt").write_text(ENGLISH * 100)
+    line = '{"text": "Ann met Bob", "label": [[0, 3, "PER"], [8, 10, "PER"]]}\n'
+    (tmp_path / "t.jsonl").write_text(line * 20)
+    assert made(tmp_path, "books.txt", "t.jsonl").model_dump()["task"]["mend"]
 
 
 def test_texts_with_several_labels_are_a_task(tmp_path: Path) -> None:

@@ -215,8 +215,56 @@ def test_pairs_are_known_by_the_names_of_their_columns(
     rows = "".join(f"first {n} text\tsecond {n * 7}\t{('no', 'yes')[n % 2]}\n" for n in range(40))
     source = file(tmp_path, "a.tsv", f"text_a\ttext_b\tlabel\n{rows}")
     assert answer(capsys, "labels", "check", source)["kind"] == "pair"
-    assert called("labels", "convert", source, str(tmp_path / "b.jsonl")) == 2
-    assert "holds pairs of texts" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.jsonl"])
+@pytest.mark.parametrize(
+    ("head", "ends"),
+    [
+        ("text_a\ttext_b\tlabel", ("\tyes", "\tno")),
+        ("sentence1\tsentence2\tscore", ("\t4.5", "\t0")),
+        ("en\tzh", ("", "")),
+    ],
+)
+def test_pairs_go_from_table_to_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, head: str, ends: tuple[str, str]
+) -> None:
+    content = f"{head}\n" + "".join(f'a "first", {n}\t第二 {n * 7}{ends[n % 2]}\n' for n in range(40))
+    source = file(tmp_path, "a.tsv", content)
+    assert answer(capsys, "labels", "convert", source, str(tmp_path / name))["examples"] == 40
+    answer(capsys, "labels", "convert", str(tmp_path / name), str(tmp_path / "again.tsv"))
+    assert (tmp_path / "again.tsv").read_text(encoding="utf-8") == content
+    assert called("labels", "convert", source, str(tmp_path / "b.conll")) == 2
+    assert "cannot hold pairs of texts" in capsys.readouterr().err
+
+
+def test_convert_reads_as_the_settings_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{n}\tthe cat number {n}\tdie Katze {n}" for n in range(9)]
+    source = file(tmp_path, "a.tsv", "\n".join(rows) + "\n")
+    columns = ("task.source_column=2", "task.target_column=3")
+    target = str(tmp_path / "b.csv")
+    answer(capsys, "labels", "convert", source, target, "--set", "task.kind=translate", *columns)
+    assert (tmp_path / "b.csv").read_text().startswith("sentence1,sentence2\nthe cat number 0,die Katze 0\n")
+    content = '{"text": "Ann met Bob", "label": [[0, 3, "PER"], [8, 10, "PER"]]}\n'
+    source = file(tmp_path, "a.jsonl", content)
+    assert called("labels", "convert", source, str(tmp_path / "b.conll")) == 2
+    assert "cuts a word" in capsys.readouterr().err
+    words = ("--set", "task.kind=tag", "task.mend=true")
+    assert called("labels", "convert", source, str(tmp_path / "b.conll"), *words) == 0
+    assert (tmp_path / "b.conll").read_text() == "Ann\tB-PER\nmet\tO\nBob\tB-PER\n"
+    assert "1 span(s) widened" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["b.tsv", "b.csv"])
+def test_a_table_holds_several_labels_as_lists(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    lines = ['{"text": "a", "label": ["x"]}', '{"text": "b", "label": ["x", "y, z"]}']
+    lines += ['{"text": "c", "label": []}']
+    source = file(tmp_path, "a.jsonl", "\n".join(lines) + "\n")
+    answer(capsys, "labels", "convert", source, str(tmp_path / name))
+    answer(capsys, "labels", "convert", str(tmp_path / name), str(tmp_path / "c.jsonl"))
+    assert (tmp_path / "c.jsonl").read_text() == "\n".join(lines) + "\n"
 
 
 def test_what_is_wrong_with_tagged_records_is_said(

@@ -103,6 +103,12 @@ def test_label_studio_choices_are_labels(tmp_path: Path) -> None:
     assert [(one.text, one.labels) for one in read.examples] == [("a fine film", ("good",))]
 
 
+def test_texts_of_brat_without_spans_are_counted(tmp_path: Path) -> None:
+    place = brat(tmp_path, "Ann met Bob", "T1\tPER 0 3\tAnn\n")
+    (place / "later.txt").write_text("not labelled yet")
+    assert "1 text(s) without .ann beside them are passed over" in read_tokens(place).notes
+
+
 def test_brat_counts_line_breaks_and_leaves_relations_aside(tmp_path: Path) -> None:
     marks = "T1\tPER 9 12\tBob\nR1\tknows Arg1:T1 Arg2:T1\n#1\tAnnotatorNotes T1\tsure\n"
     read = read_tokens(brat(tmp_path, "Ann met\r\nBob", marks))

@@ -186,6 +186,19 @@ def test_a_bad_json_line_is_named(write: Write, record: str) -> None:
     assert error(path).where == f"{path}:2"
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", '{"one": "a", "other": "b"}\n{"one": "c", "other": ""}\n'),
+        ("a.tsv", "other\tone\nb\ta\n\tc\n"),
+    ],
+)
+def test_of_several_columns_each_cell_is_a_document(write: Write, name: str, content: str) -> None:
+    found = list(read(write(name, content), column=("one", "other")))
+    assert [one.text for one in found] == ["a", "b", "c"]
+    assert found[0].where == found[1].where
+
+
 def test_a_missing_json_column_tells_which_there_are(write: Write) -> None:
     caught = error(write("a.ndjson", '{"body": "a", "id": 1}'))
     assert caught.fix == "set corpus.column to one of: 'body', 'id'"
@@ -210,6 +223,16 @@ def test_parquet_is_read_by_batches_with_record_numbers(tmp_path: Path) -> None:
     found = list(read(save(tmp_path / "a.parquet", id=range(600), text=values)))
     assert [d.text for d in found] == [value for value in values if value]
     assert [found[2].where, found[-1].where] == ["a.parquet:4", "a.parquet:600"]
+
+
+def test_parquet_of_several_columns_gives_each_cell(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.parquet", one=["a", "c"], other=["b", ""], kind=["k", "k"])
+    found = list(read(path, column=["one", "other"], style="kind"))
+    assert [(one.text, one.style, one.where) for one in found] == [
+        ("a", "k", "a.parquet:1"),
+        ("b", "k", "a.parquet:1"),
+        ("c", "k", "a.parquet:2"),
+    ]
 
 
 def test_parquet_without_a_text_column_tells_which_there_are(tmp_path: Path) -> None:

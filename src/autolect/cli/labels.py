@@ -59,21 +59,30 @@ def convert(
     form: Annotated[
         str | None, typer.Option("--to", metavar="FORMAT", help="doccano, label-studio or brat (a folder).")
     ] = None,
+    assignments: options.Assignments = None,
     encoding: Annotated[str, typer.Option("--encoding", help="Of the file that is read.")] = "utf-8",
     lossy: Annotated[
         bool, typer.Option("--lossy", help="Go on where something would not come back.")
     ] = False,
 ) -> None:
-    """Write the same examples in another format; what would be lost is refused."""
+    """Write the same examples in another format; what would be lost is refused.
+
+    With --set task.KEY=VALUE the file is read as a run would read it: columns, pairs, spans to mend.
+    """
     voice = options.voice_of(ctx)
     from autolect.jobs.labels import convert as job
 
-    done = job.convert(source, target, form=form, lossy=lossy, encoding=encoding)
+    task = None
+    if assignments:
+        task, _ = _config(source, None, None, [f'task.encoding="{encoding}"', *assignments])
+    done = job.convert(source, target, form=form, lossy=lossy, encoding=encoding, task=task)
     if voice.json:
         show.write(show.plain_json({**dataclasses.asdict(done), "file": str(target)}))
         return
+    for note in done.notes:
+        show.write(show.safe(note))
     show.write(f"{done.examples:,} examples, {done.format}: {show.safe(str(target))}")
-    if done.beside:
+    if done.beside and not done.notes:
         show.write(f"not written, since they are no labels: {show.safe(', '.join(done.beside))}")
 
 

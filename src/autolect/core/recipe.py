@@ -46,8 +46,8 @@ class CorpusConfig(Section):
     """ISO 639-1 code (zh, en, fr ...); "auto" looks at the text and says what it found."""
     encoding: str = "utf-8"
     """Encoding of the files when they carry no byte order mark. Never guessed."""
-    column: str = "text"
-    """Where the text stands in jsonl, csv, tsv and parquet."""
+    column: str | tuple[str, ...] = "text"
+    """Where the text stands in jsonl, csv, tsv and parquet; of a list of columns each cell is a document."""
     style: str | None = None
     """Column that says what kind of text a document is (author, genre, source); "file": the file's name. It
     becomes a control token (CTRL: Keskar 2019, arXiv:1909.05858), see `generate --style`."""

@@ -183,13 +183,13 @@ def _text_column(plain: Sequence[Path]) -> str:
     return names[sizes.index(max(sizes))]
 
 
-def _column(parts: dict[str, Look]) -> str:
-    """The column from which the labelled file is read as text, too."""
+def _column(parts: dict[str, Look]) -> readers.Column:
+    """The columns from which the labelled file is read as text, too."""
     train = parts["train"]
     if train.kind == "tag" and (streams.suffix(train.path) in TAGGED or train.path.is_dir()):
         return "text"
-    if train.kind in ("classify", "pair", "translate") and not train.column.isdecimal():
-        return train.column
+    if train.columns and not any(name.isdecimal() for name in train.columns):
+        return train.columns if len(train.columns) > 1 else train.columns[0]
     raise UserError(
         "has labels but no column that can be read as text",
         where=str(train.path),
@@ -198,7 +198,11 @@ def _column(parts: dict[str, Look]) -> str:
 
 
 def sample(
-    paths: Sequence[Path], column: str, *, encoding: str = "utf-8", document: readers.DocumentUnit = "auto"
+    paths: Sequence[Path],
+    column: readers.Column,
+    *,
+    encoding: str = "utf-8",
+    document: readers.DocumentUnit = "auto",
 ) -> tuple[list[str], float]:
     """Texts to judge by, and the bytes of file that one character stands for."""
     texts: list[str] = []
@@ -217,7 +221,7 @@ def sample(
     return texts, max(1.0, len(joined.encode(encoding, "replace")) / len(joined))
 
 
-def characters(path: Path, column: str, ratio: float, *, encoding: str = "utf-8") -> float:
+def characters(path: Path, column: readers.Column, ratio: float, *, encoding: str = "utf-8") -> float:
     """Characters of text in a file: counted where tags and columns stand beside it, else told by its size."""
     size = path.stat().st_size
     if streams.suffix(path) in (*TAGGED, *TABLES) and size <= LARGEST_LOOK:
@@ -277,7 +281,7 @@ def _text(
     size: _Size,
     parts: dict[str, Look],
     *,
-    column: str,
+    column: readers.Column,
     beside: Path,
 ) -> str:
     why = (
@@ -288,7 +292,8 @@ def _text(
     lines = ["# Written by `autolect init`. Every key is explained in docs/recipe.md.", "", "[corpus]"]
     lines += [f"files = {_toml(list(written))}"]
     lines += [f"language = {_toml(code)}  # found by looking at the text"]
-    lines += [f"column = {_toml(column)}"] if column != "text" else []
+    written_column = column if isinstance(column, str) else list(column)
+    lines += [f"column = {_toml(written_column)}"] if column != "text" else []
     lines += ['clean = "faithful"  # "classic" also removes stop words and punctuation', ""]
     lines += ["[tokenizer]", f'kind = "unigram"  # {why}']
     lines += [f"vocab_size = {size.vocab_size}  # at most; a small corpus gives fewer", ""]
@@ -319,6 +324,8 @@ def _task_lines(parts: dict[str, Look], beside: Path) -> list[str]:
     for name in ("train", "valid", "test"):
         lines += [f"{name} = {_toml(_from(parts[name].path, beside))}"] if name in parts else []
     lines += ["several = true  # labels, or none, of one text"] if parts["train"].several else []
+    cut = any(one.cut for one in parts.values())
+    lines += ["mend = true  # some spans cut words: they grow to whole ones, and are counted"] if cut else []
     missing = [name for name in ("valid", "test") if name not in parts]
     if missing:
         lines += [f"# {' and '.join(missing)}: split off train, the same way each time"]

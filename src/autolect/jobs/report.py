@@ -43,7 +43,8 @@ def gather(run: Run) -> dict[str, Any]:
     if pretrained is not None:
         lect = load(pretrained)
         facts["pretrained"] = lect.info.model_dump(mode="json")
-        facts["given"] = "" if "pretrained" in run.places else str(pretrained)
+        made = "pretrained" in run.places or run.recipe.corpus is not None
+        facts["given"] = "" if made else str(pretrained)
         facts["neighbours"] = _neighbours(lect, run)
         facts["reconstructions"] = _reconstructions(lect, run)
         facts["rates"] = _rates(lect, run)

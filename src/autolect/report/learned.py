@@ -217,6 +217,9 @@ def test(facts: dict[str, Any]) -> Chapter | None:
                     f"{shared['shared']} texts of {shared['later']} stand in {shared['earlier']} too.", "warn"
                 )
             )
+    if not evaluation["num_unseen"]:
+        what = "Every test text stands in another split: nothing here says how good it is on new texts."
+        blocks.append(Note(what, "warn"))
     if (unseen := summary.without_repeated(evaluation)) is not None:
         blocks += [Note(f"{unseen[0]}:"), Table(*unseen[1:])]
     blocks += [*_details(model), *_sureness(evaluation), *_mistakes(evaluation)]

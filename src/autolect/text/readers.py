@@ -35,6 +35,8 @@ FILE_STYLE = "file"
 DocumentUnit = Literal["auto", "line", "block", "file"]
 RecipeSection = Literal["corpus", "task"]
 """Where texts are named; a task has no key for their column."""
+Column = str | Sequence[str]
+"""Where texts stand; of several columns each cell is a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class _File:
 
     stream: TextFile
     name: str
-    column: str
+    columns: tuple[str, ...]
     unit: DocumentUnit
     style: str | None
     section: RecipeSection
@@ -93,7 +95,7 @@ def common_folder(paths: Sequence[Path]) -> Path:
 def read(
     path: Path,
     *,
-    column: str = "text",
+    column: Column = "text",
     encoding: str = "utf-8",
     document: DocumentUnit = "auto",
     style: str | None = None,
@@ -102,10 +104,10 @@ def read(
 ) -> Iterator[Document]:
     """The documents of one file in order; those of blanks only are left out.
 
-    column: where the text stands in jsonl, csv, tsv and parquet.  encoding: of files without a byte order
-    mark.  document: what one document is in plain text.  style: column that says what kind of text a
-    document is, `FILE_STYLE` for the file's name.  root: folder that `Document.source` is relative to;
-    without it the source is the file's name.  section: of the recipe, that errors name.
+    column: where the text stands in jsonl, csv, tsv and parquet, or the texts do.  encoding: of files without
+    a byte order mark.  document: what one document is in plain text.  style: column that says what kind of
+    text a document is, `FILE_STYLE` for the file's name.  root: folder that `Document.source` is relative
+    to; without it the source is the file's name.  section: of the recipe, that errors name.
     Raises UserError with file and line, record or byte.
     """
     reader = _reader(path)
@@ -118,7 +120,8 @@ def read(
             where=str(path),
             fix=f"set corpus.style = {FILE_STYLE!r} to go by the names of files",
         )
-    file = _File(stream=stream, name=name, column=column, unit=document, style=asked, section=section)
+    columns = (column,) if isinstance(column, str) else tuple(column)
+    file = _File(stream=stream, name=name, columns=columns, unit=document, style=asked, section=section)
     found = (one for one in reader(file) if one.text and not one.text.isspace())
     if style != FILE_STYLE:
         return found
@@ -203,16 +206,23 @@ def _jsonl(file: _File) -> Iterator[Document]:
             file.refuse(f"is not valid JSON ({error})", at=line.number, fix="one object per line is needed")
         if not isinstance(record, dict):
             file.refuse(f"is a {type(record).__name__}, not a JSON object", at=line.number)
-        text = record.get(file.column)
-        if not isinstance(text, str):
-            what = "is not a string" if file.column in record else "is missing"
-            file.refuse(f"{file.column!r} {what}", at=line.number, fix=_columns_fix(file, record))
-        # Only an escape can smuggle a lone surrogate in, since decoding is strict.
-        if "\\u" in line.text and (lone := re.search("[\ud800-\udfff]", text)):
-            file.refuse(f"lone surrogate {lone[0]!r} in {file.column!r}", at=line.number, fix="repair it")
         if file.style is not None and file.style not in record:
             file.refuse(f"{file.style!r} is missing", at=line.number, fix="mend it, or corpus.style")
-        yield file.document(text, line.number, _said(record.get(file.style or "")))
+        for column in file.columns:
+            text = _text_of(file, record, column, line)
+            yield file.document(text, line.number, _said(record.get(file.style or "")))
+
+
+def _text_of(file: _File, record: dict[str, Any], column: str, line: Line) -> str:
+    """The text in one column of a record."""
+    text = record.get(column)
+    if not isinstance(text, str):
+        what = "is not a string" if column in record else "is missing"
+        file.refuse(f"{column!r} {what}", at=line.number, fix=_columns_fix(file, column, record))
+    # Only an escape can smuggle a lone surrogate in, since decoding is strict.
+    if "\\u" in line.text and (lone := re.search("[\ud800-\udfff]", text)):
+        file.refuse(f"lone surrogate {lone[0]!r} in {column!r}", at=line.number, fix="repair it")
+    return text
 
 
 def _said(value: Any) -> str:
@@ -224,14 +234,14 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _columns_fix(file: _File, columns: Mapping[str, Any] | Sequence[str]) -> str:
+def _columns_fix(file: _File, column: str, columns: Mapping[str, Any] | Sequence[str]) -> str:
     names = [repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...") for name in columns]
     if not names:
         return "there are no columns"
     more = ", ..." if len(names) > _MOST_NAMES else ""
     shown = f"{', '.join(names[:_MOST_NAMES])}{more}"
     if file.section == "task":
-        return f"name the column of the texts {file.column!r}; there are: {shown}"
+        return f"name the column of the texts {column!r}; there are: {shown}"
     return f"set corpus.column to one of: {shown}"
 
 
@@ -240,15 +250,16 @@ def _table(file: _File) -> Iterator[Document]:
     header = next(rows, None)
     if header is None:
         return
-    for column in filter(None, (file.column, file.style)):
+    for column in filter(None, (*file.columns, file.style)):
         if header.cells.count(column) != 1:
             what = "stands twice" if column in header.cells else "is missing"
-            fix = _columns_fix(file, header.cells)
+            fix = _columns_fix(file, column, header.cells)
             file.refuse(f"{column!r} {what} in the header", at=header.number, fix=fix)
-    place = header.cells.index(file.column)
+    places = [header.cells.index(column) for column in file.columns]
     style = None if file.style is None else header.cells.index(file.style)
     for row in rows:
-        yield file.document(row.cells[place], row.number, "" if style is None else row.cells[style])
+        said = "" if style is None else row.cells[style]
+        yield from (file.document(row.cells[place], row.number, said) for place in places)
 
 
 def _parquet(file: _File) -> Iterator[Document]:
@@ -258,22 +269,24 @@ def _parquet(file: _File) -> Iterator[Document]:
     try:
         with parquet.ParquetFile(file.stream.path) as table:
             schema = table.schema_arrow
-            if schema.names.count(file.column) != 1:
-                file.refuse(f"{file.column!r} is missing", fix=_columns_fix(file, schema.names))
-            kind = schema.field(file.column).type
-            kind = kind.value_type if arrow.types.is_dictionary(kind) else kind
-            if not (arrow.types.is_string(kind) or arrow.types.is_large_string(kind)):
-                file.refuse(f"{file.column!r} holds {kind}, not text", fix=_columns_fix(file, schema.names))
+            for column in file.columns:
+                fix = _columns_fix(file, column, schema.names)
+                if schema.names.count(column) != 1:
+                    file.refuse(f"{column!r} is missing", fix=fix)
+                kind = schema.field(column).type
+                kind = kind.value_type if arrow.types.is_dictionary(kind) else kind
+                if not (arrow.types.is_string(kind) or arrow.types.is_large_string(kind)):
+                    file.refuse(f"{column!r} holds {kind}, not text", fix=fix)
             if file.style is not None and schema.names.count(file.style) != 1:
                 file.refuse(f"{file.style!r} is missing", fix="set corpus.style to one of its columns")
-            columns = [file.column, *([file.style] if file.style else [])]
+            columns = [*file.columns, *([file.style] if file.style else [])]
             number = 0
             for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
-                texts = batch.column(file.column).to_pylist()
-                styles = batch.column(columns[-1]).to_pylist() if file.style else [""] * len(texts)
-                for text, style in zip(texts, styles, strict=True):
+                rows = zip(*(batch.column(column).to_pylist() for column in file.columns), strict=True)
+                styles = batch.column(columns[-1]).to_pylist() if file.style else [""] * batch.num_rows
+                for texts, style in zip(rows, styles, strict=True):
                     number += 1
-                    yield file.document(text or "", number, _said(style))
+                    yield from (file.document(text or "", number, _said(style)) for text in texts)
     except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         file.refuse(f"cannot be read as Parquet ({error})", fix="write or copy it again")
 

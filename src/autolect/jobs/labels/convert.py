@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autolect.core import files
+from autolect.core import files, registry
 from autolect.core.errors import UserError
-from autolect.jobs.labels.look import look
+from autolect.jobs.labels.look import Look, look
 from autolect.text import records
-from autolect.text.labels import formats, labelled
+from autolect.text.labels import formats, labelled, pairs
 from autolect.text.labels.annotation import Annotation, marks_of, tagged
-from autolect.text.labels.writing import DUMPS
+from autolect.text.labels.writing import DUMPS, TABLES, Rows
+
+PAIRS = ("pair", "translate", "embed", "generate")
+"""Kinds of tasks whose examples are two texts."""
+HEADER = ("sentence1", "sentence2", "label")
+"""Of pairs whose file has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +31,32 @@ class Converted:
     examples: int
     format: str
     beside: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the file was read."""
 
 
 def convert(
-    source: Path, target: Path, *, form: str | None, lossy: bool, encoding: str = "utf-8"
+    source: Path,
+    target: Path,
+    *,
+    form: str | None,
+    lossy: bool,
+    encoding: str = "utf-8",
+    task: Any = None,
 ) -> Converted:
-    """Write the examples of a file in another format: texts with their labels or spans, and nothing else.
+    """Write the examples of a file in another format: texts with their labels or spans, or pairs of texts.
 
-    form: a labelling tool, or None for what the target's suffix says. What the format cannot hold is a
-    UserError before anything is written; unless ``lossy``, so is what would not come back the same.
+    form: a labelling tool, or None for what the target's suffix says.  task: settings of the task that says
+    how the file is read; None finds that out.  What the format cannot hold is a UserError before anything is
+    written; unless ``lossy``, so is what would not come back the same.
     """
     if target.exists():
         raise UserError("is there already", where=str(target), fix="name another file, or remove it")
-    annotations = _annotations(source, encoding)
+    seen = look(source, encoding=encoding) if task is None else None
+    kind = task.kind if task is not None else seen.kind if seen is not None else ""
+    if kind in PAIRS:
+        return _convert_pairs(_pairs(source, kind, encoding, task), target, form)
+    annotations, notes = _annotations(source, encoding, seen) if task is None else _as_task(source, task)
     lost = Counter(what for one in annotations for what in one.lost)
     lost["the place"] = sum(not one.answered for one in annotations)
     lost = +lost
@@ -56,35 +74,86 @@ def convert(
             for name, content in written.items():
                 files.save_file(beside / name, content)
     others = tuple(dict.fromkeys(name for one in annotations for name in one.beside))
-    return Converted(len(annotations), form or target.suffix.removeprefix("."), others)
+    return Converted(len(annotations), form or target.suffix.removeprefix("."), others, notes)
 
 
-def _annotations(path: Path, encoding: str) -> list[Annotation]:
-    """The examples of any labelled file."""
+def _convert_pairs(read: pairs.ReadPairs, target: Path, form: str | None) -> Converted:
+    """Write pairs as a table under the names that their columns have."""
+    suffix = target.suffix.removeprefix(".")
+    if form is not None or suffix not in TABLES:
+        fix = f"end its name in {', '.join(f'.{one}' for one in TABLES)}, without --to"
+        raise UserError("cannot hold pairs of texts", where=form or str(target), fix=fix)
+    rows = [(one.first, one.second, *one.labels) for one in read.examples]
+    header = read.columns or HEADER[: len(rows[0])]
+    content = TABLES[suffix](Rows(header, rows, [one.where for one in read.examples]))
+    with tempfile.TemporaryDirectory(prefix="autolect-labels-") as scratch:
+        place = Path(scratch) / target.name
+        place.write_text(content, encoding="utf-8", newline="")
+        first, second, *gold = header
+        asked = gold[0] if gold else None
+        again = pairs.read_pairs(place, first=first, second=second, gold=asked, answered=bool(gold))
+    differing = [
+        one.where
+        for one, row, other in zip(read.examples, rows, again.examples, strict=True)
+        if row != (other.first, other.second, *other.labels)
+    ]
+    _refuse_differing(differing, str(target))
+    files.save_file(target, content)
+    return Converted(len(rows), suffix, read.others, read.notes)
+
+
+def _pairs(path: Path, kind: str, encoding: str, task: Any) -> pairs.ReadPairs:
+    """The pairs of a file, their answers as they are written there."""
+    if task is None:
+        return pairs.read_pairs(path, answered=kind == "pair", encoding=encoding)
+    read: pairs.ReadPairs = registry.load("tasks", kind).build.read(
+        path, task.model_copy(update={"answer": "label"}) if kind == "pair" else task
+    )
+    return read
+
+
+def _as_task(path: Path, task: Any) -> tuple[list[Annotation], tuple[str, ...]]:
+    """The examples of a file as a run with these settings would read them."""
+    read = registry.load("tasks", task.kind).build.read(path, task)
+    if isinstance(read, labelled.LabelledTokens):
+        return _of_tokens(read), read.notes
+    return _of_texts(read), read.notes
+
+
+def _annotations(path: Path, encoding: str, seen: Look | None) -> tuple[list[Annotation], tuple[str, ...]]:
+    """The examples of any labelled file, of which a look is known, and what to tell of them."""
     found = formats.read(path, encoding=encoding)
-    seen = look(path, encoding=encoding) if found is None else None
-    if found is None and records.holds_records(path) and (seen is None or seen.column == "text"):
+    if found is None and records.holds_records(path) and (seen is None or seen.columns == ("text",)):
         found = formats.read(path, encoding=encoding, records=True)
     if found is not None:
-        return found
+        return found, ()
     if seen is not None and seen.kind == "tag":
         tokens = labelled.read_tokens(path, encoding=encoding)
-        return [
-            Annotation(
-                text=one.text,
-                where=one.where,
-                marks=marks_of(one.tags, one.tokens),
-                tokens=one.tokens,
-                tags=one.tags,
-            )
-            for one in tokens.examples
-        ]
-    if seen is not None and seen.kind in ("pair", "translate"):
-        raise UserError("holds pairs of texts", where=str(path), fix="convert writes single texts and labels")
-    texts = labelled.read_texts(path, encoding=encoding)
+        return _of_tokens(tokens), tokens.notes
+    try:
+        texts = labelled.read_texts(path, encoding=encoding)
+    except labelled.SeveralLabelsError:
+        texts = labelled.read_texts(path, encoding=encoding, separator=labelled.LISTED)
+    return _of_texts(texts), texts.notes
+
+
+def _of_tokens(read: labelled.LabelledTokens) -> list[Annotation]:
     return [
-        Annotation(text=one.text, where=one.where, labels=one.labels, beside=texts.others)
-        for one in texts.examples
+        Annotation(
+            text=one.text,
+            where=one.where,
+            marks=marks_of(one.tags, one.tokens),
+            tokens=one.tokens,
+            tags=one.tags,
+        )
+        for one in read.examples
+    ]
+
+
+def _of_texts(read: labelled.LabelledTexts) -> list[Annotation]:
+    return [
+        Annotation(text=one.text, where=one.where, labels=one.labels, beside=read.others)
+        for one in read.examples
     ]
 
 
@@ -112,7 +181,7 @@ def _compare(
             for name, content in written.items():
                 (place / name).write_text(content, encoding="utf-8", newline="")
         try:
-            again = _annotations(place, "utf-8")
+            again, _ = _annotations(place, "utf-8", look(place))
         except UserError as error:
             what = f"would not be read back, for an example {error.what}"
             raise UserError(what, where=str(target), fix="choose a format that holds it") from None
@@ -122,12 +191,14 @@ def _compare(
         for one, other in itertools.zip_longest(annotations, again)
         if one is None or other is None or not _same(one, other, spans=spans)
     ]
-    if differing:
-        raise UserError(
-            f"{len(differing)} example(s) would not be read back as they are, first {differing[0]}",
-            where=form or str(target),
-            fix="choose a format that holds them, or add --lossy: words may then be cut otherwise",
-        )
+    fix = "choose a format that holds them, or add --lossy: words may then be cut otherwise"
+    _refuse_differing(differing, form or str(target), fix=fix)
+
+
+def _refuse_differing(places: Sequence[str], where: str, *, fix: str = "choose another format") -> None:
+    if places:
+        what = f"{len(places)} example(s) would not be read back as they are, first {places[0]}"
+        raise UserError(what, where=where, fix=fix)
 
 
 def _same(one: Annotation, other: Annotation, *, spans: bool) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal
 from autolect.core.errors import UserError
 from autolect.text import conll, records, streams, tables
 from autolect.text.labels import columns, formats, labelled
+from autolect.text.labels.annotation import Annotation, tagged
 from autolect.text.labels.formats import brat
 from autolect.text.labels.pairs import TWINS, holds_pairs, holds_translations
 
@@ -25,32 +26,35 @@ _ROWS_A_LABEL = 3
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a labelled file is for, the column of its texts, and how many examples it has."""
+    """What a labelled file is for, and how many examples it has."""
 
     path: Path
     kind: Kind
-    column: str
+    columns: tuple[str, ...]
+    """Of the texts; none where words are tagged."""
     num_examples: int
     several: bool = False
     """Whether a text may have several labels or none."""
+    cut: bool = False
+    """Whether spans cut words or share one, which tags cannot say."""
 
 
 def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
     """What a file is labelled with, or None for text, told by reading it."""
     suffix = streams.suffix(path)
     if suffix in TAGGED:
-        return Look(path, "tag", "", len(labelled.read_tokens(path, encoding=encoding).examples))
+        return Look(path, "tag", (), len(labelled.read_tokens(path, encoding=encoding).examples))
     if path.is_file() and (suffix not in (*TABLES, brat.MARKS) or path.stat().st_size > LARGEST_LOOK):
         return None
     if records.holds_records(path) and _tagged_records(path, encoding):
-        return Look(path, "tag", "", len(labelled.read_tokens(path, encoding=encoding).examples))
+        return Look(path, "tag", (), len(labelled.read_tokens(path, encoding=encoding).examples))
     try:
         tool = formats.find(path, encoding=encoding)
         if tool is None and (found := _pairs(path, encoding)) is not None:
             return found
         read = list(tool.read(path, encoding=encoding)) if tool is not None else []
         if any(one.marks for one in read):
-            return Look(path, "tag", "", len(read))
+            return Look(path, "tag", (), len(read), cut=any(map(_is_cut, read)))
         texts = _texts(path, encoding)
     except UserError:
         return _several(path, encoding)
@@ -58,7 +62,7 @@ def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
     few = len(set(labels)) * _ROWS_A_LABEL <= len(labels)
     if not few or max(map(len, labels)) > _LONGEST_LABEL or len(set(labels)) < 2:
         return None
-    return Look(path, "classify", texts.text_column, len(labels))
+    return Look(path, "classify", (texts.text_column,), len(labels))
 
 
 def _texts(path: Path, encoding: str) -> labelled.LabelledTexts:
@@ -67,6 +71,15 @@ def _texts(path: Path, encoding: str) -> labelled.LabelledTexts:
         return labelled.read_texts(path, encoding=encoding)
     except columns.PerhapsHeaderError as error:
         return labelled.read_texts(path, encoding=encoding, text_column=error.column)
+
+
+def _is_cut(annotation: Annotation) -> bool:
+    """Whether any span cuts a word or shares it with another."""
+    try:
+        tagged(annotation, mend=False)
+    except UserError:
+        return True
+    return False
 
 
 def _several(path: Path, encoding: str) -> Look | None:
@@ -80,7 +93,7 @@ def _several(path: Path, encoding: str) -> Look | None:
     alone = {labels[0] for labels in sets if len(labels) == 1}
     if not few or not any(len(labels) > 1 and alone.issuperset(labels) for labels in sets):
         return None
-    return Look(path, "classify", texts.text_column, len(sets), several=True)
+    return Look(path, "classify", (texts.text_column,), len(sets), several=True)
 
 
 def _pairs(path: Path, encoding: str) -> Look | None:
@@ -88,11 +101,12 @@ def _pairs(path: Path, encoding: str) -> Look | None:
     rows, _ = tables.unquoted(list(tables.read_rows(path, encoding=encoding)), path=path)
     header = [(cell or "").strip() for cell in rows[0].cells] if rows else []
     if holds_translations(header):
-        return Look(path, "translate", header[0], len(rows) - 1)
+        return Look(path, "translate", tuple(header), len(rows) - 1)
     if not holds_pairs(header):
         return None
-    first = next(name for name in header if name.casefold() in {one for one, _ in TWINS})
-    return Look(path, "pair", first, len(rows) - 1)
+    lower = [name.casefold() for name in header]
+    twins = next(names for names in TWINS if set(names) <= set(lower))
+    return Look(path, "pair", tuple(header[lower.index(name)] for name in twins), len(rows) - 1)
 
 
 def _tagged_records(path: Path, encoding: str) -> bool:

@@ -18,15 +18,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from autolect.core.errors import UserError
 from autolect.text import conll, segment, tables
 from autolect.text.labels import columns, formats, tags
 from autolect.text.labels.annotation import Annotation, Mended, tagged
+from autolect.text.labels.formats import brat
 from autolect.text.records import holds_records, read_records
 from autolect.text.streams import refuse
 
 _SEPARATORS, _OFTEN = ("|", ";", ",", "/"), 0.05
 """What often parts labels; in so many of them it may."""
+LISTED = "\0"
+"""The separator of tables whose cells have several labels only where they are lists."""
 _SHOWN = 40
+
+
+class SeveralLabelsError(UserError):
+    """A cell is a list of labels, where each text should have one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +232,8 @@ def _one(cell: str, where: str) -> str:
     """The one label of a cell."""
     found = _listed(cell, where)
     if found is not None and len(found) != 1:
-        refuse(f"{cell[:_SHOWN]!r} is a list of labels", where, "set task.several = true")
+        fix = "set task.several = true"
+        raise SeveralLabelsError(f"{cell[:_SHOWN]!r} is a list of labels", where=where, fix=fix)
     return found[0] if found else cell
 
 
@@ -313,7 +322,7 @@ def _of_spans(annotated: Sequence[Annotation], path: Path, *, mend: bool) -> Lab
         written="IOB2",
         stray=(),
         mended=mended,
-        unread=(*_unread(annotated), *_unasked(annotated)),
+        unread=(*_unread(annotated), *_unasked(annotated), *_passed_over(path)),
     )
 
 
@@ -343,6 +352,12 @@ def _unasked(annotated: Sequence[Annotation]) -> Iterator[str]:
     count = sum(bool(one.labels) for one in annotated)
     if count:
         yield f"labels of {count} whole text(s) are left aside"
+
+
+def _passed_over(path: Path) -> Iterator[str]:
+    """Texts of a folder that nothing says anything of."""
+    if path.is_dir() and (count := brat.passed_over(path)):
+        yield f"{count} text(s) without {brat.MARKS} beside them are passed over"
 
 
 def _filled(row: tables.Row, at: int, name: str) -> str:

@@ -116,6 +116,10 @@ class ReadPairs:
 
     examples: tuple[PairExample, ...]
     notes: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    """Names of both texts' and the answers' columns, if the file has any."""
+    others: tuple[str, ...] = ()
+    """Names of the further columns, which are not read."""
 
 
 def read_pairs(
@@ -163,7 +167,14 @@ def read_pairs(
     note = f"texts from columns {shown[0]} and {shown[1]}"
     note += f", answers from {shown[2]}" if answered else ""
     note += "" if named else f"; without a header, the first row is {' | '.join(header)[:_SHOWN]}"
-    return ReadPairs(examples=tuple(examples), notes=(note, *notes))
+    others = [name for at, name in enumerate(header) if at not in (*chosen, kind)] if named else []
+    left = [f"not read: {', '.join(name or 'a column without a name' for name in others)}"] if others else []
+    return ReadPairs(
+        examples=tuple(examples),
+        notes=(note, *left, *notes),
+        columns=tuple(header[at] for at in chosen) if named else (),
+        others=tuple(others),
+    )
 
 
 def holds_pairs(header: Sequence[str]) -> bool:

@@ -1,11 +1,14 @@
-"""Annotated texts to the formats that need no labelling tool: tables, JSON Lines, CoNLL."""
+"""Annotated texts and pairs to the formats that need no labelling tool: tables, JSON Lines, CoNLL."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from autolect.text.labels.annotation import Annotation, tagged
 from autolect.text.streams import refuse
@@ -13,24 +16,56 @@ from autolect.text.streams import refuse
 HEADER = ("text", "label")
 
 
-def dump_tsv(annotations: Sequence[Annotation]) -> str:
-    """Text and label, parted by tabs; UserError where a text has tabs or line breaks."""
-    lines = ["\t".join(HEADER)]
-    for one in annotations:
-        row = (one.text, _label(one))
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table that is to be written: names of its columns, and rows with the places that they are from."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    places: Sequence[str]
+    num_texts: int = 2
+    """So many columns are text whatever stands in them; in further ones there may be numbers."""
+
+
+def tsv(table: Rows) -> str:
+    """Cells parted by tabs; UserError where one has a tab or a line break."""
+    lines = ["\t".join(table.header)]
+    for row, where in zip(table.rows, table.places, strict=True):
         if any(character in cell for cell in row for character in "\t\n\r\0"):
-            refuse("has a tab or a line break, which TSV cannot hold", one.where, "write .csv or .jsonl")
+            refuse("has a tab or a line break, which TSV cannot hold", where, "write .csv or .jsonl")
         lines.append("\t".join(row))
     return "\n".join(lines) + "\n"
 
 
-def dump_csv(annotations: Sequence[Annotation]) -> str:
-    """Text and label, quoted where that is needed."""
+def comma_separated(table: Rows) -> str:
+    """Cells parted by commas, quoted where that is needed."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows((one.text, _label(one)) for one in annotations)
+    writer.writerow(table.header)
+    writer.writerows(table.rows)
     return stream.getvalue()
+
+
+def json_lines(table: Rows) -> str:
+    """One object a row; what is a number and would be written alike is one."""
+    count = table.num_texts
+    rows = ((*row[:count], *map(_number, row[count:])) for row in table.rows)
+    records = (dict(zip(table.header, row, strict=True)) for row in rows)
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+TABLES: dict[str, Callable[[Rows], str]] = {"tsv": tsv, "csv": comma_separated, "jsonl": json_lines}
+"""By the suffix of the file."""
+
+
+def dump_tsv(annotations: Sequence[Annotation]) -> str:
+    """Text and label, or a list of labels where a text has several or none, as `tsv` writes them."""
+    return tsv(_table(annotations))
+
+
+def dump_csv(annotations: Sequence[Annotation]) -> str:
+    """The same, as `comma_separated` writes them."""
+    return comma_separated(_table(annotations))
 
 
 def dump_jsonl(annotations: Sequence[Annotation]) -> str:
@@ -63,12 +98,25 @@ DUMPS: dict[str, Callable[[Sequence[Annotation]], str]] = {
 """By the suffix of the file."""
 
 
-def _label(one: Annotation) -> str:
-    if one.marks:
-        refuse("has labelled spans, which a table cannot hold", one.where, "write .conll, .jsonl or doccano")
-    if len(one.labels) != 1:
-        refuse(f"has {len(one.labels)} labels, and a table holds one", one.where, "write .jsonl")
-    return one.labels[0]
+def _table(annotations: Sequence[Annotation]) -> Rows:
+    for one in annotations:
+        if one.marks:
+            fix = "write .conll, .jsonl or doccano"
+            refuse("has labelled spans, which a table cannot hold", one.where, fix)
+    several = any(len(one.labels) != 1 for one in annotations)
+    cells = (json.dumps(one.labels, ensure_ascii=False) if several else one.labels[0] for one in annotations)
+    rows = list(zip((one.text for one in annotations), cells, strict=True))
+    return Rows(HEADER, rows, [one.where for one in annotations])
+
+
+def _number(cell: str) -> str | float:
+    """A cell as JSON: a number that is written as the cell is, else text."""
+    for read in (int, float):
+        with contextlib.suppress(ValueError):
+            value = read(cell)
+            if str(value) == cell and math.isfinite(value):
+                return value
+    return cell
 
 
 def _labelled(one: Annotation, *, several: bool) -> dict[str, object]:

@@ -43,6 +43,11 @@ def read(path: Path, *, encoding: str) -> Iterator[Annotation]:
         yield _document(beside, marks, encoding)
 
 
+def passed_over(path: Path) -> int:
+    """How many texts of a folder have no file of spans beside them, and so are no labelled texts."""
+    return sum(not one.with_suffix(MARKS).is_file() for one in path.rglob(f"*{TEXTS}"))
+
+
 def dump(annotations: Iterable[Annotation]) -> dict[str, str]:
     """A pair of files for each text, named by its number."""
     found: dict[str, str] = {}
