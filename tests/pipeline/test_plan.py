@@ -18,6 +18,7 @@ from autolect.jobs import plan as job
 from autolect.jobs import sampling
 from autolect.jobs.plan import Plan
 from autolect.jobs.run import STAGES
+from autolect.jobs.tuning.planned import trainings
 from tests.pipeline.conftest import TINY, walk, write_corpus, write_labels
 
 
@@ -113,12 +114,12 @@ def test_a_budget_in_minutes_is_what_training_takes(tmp_path: Path) -> None:
 def test_a_search_takes_its_trials_and_its_finalists_in_rounds_of_its_workers() -> None:
     search = recipe.SearchConfig(trials=8, finalists=2, seeds=3)
     alone = Device(torch.device("cpu"), torch.float32)
-    assert job.trainings(search, alone) == 8 + 4
-    assert job.trainings(search.model_copy(update={"workers": 3}), alone) == 3 + 2
-    assert job.trainings(search.model_copy(update={"trials": 1}), alone) == 1 + 2
-    assert job.trainings(search.model_copy(update={"seeds": 1}), alone) == 8
+    assert trainings(search, alone) == 8 + 4
+    assert trainings(search.model_copy(update={"workers": 3}), alone) == 3 + 2
+    assert trainings(search.model_copy(update={"trials": 1}), alone) == 1 + 2
+    assert trainings(search.model_copy(update={"seeds": 1}), alone) == 8
     shared = Device(torch.device("cuda"), torch.float32)
-    assert job.trainings(search.model_copy(update={"workers": 3}), shared) == 8 + 4
+    assert trainings(search.model_copy(update={"workers": 3}), shared) == 8 + 4
 
 
 def test_a_plan_counts_the_search(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_a_plan_counts_the_search(tmp_path: Path) -> None:
     found = planned(tmp_path, *given, "search.trials=6", "search.workers=2")
     (seconds,) = (part.seconds for part in found.parts if part.name == "finetuned")
     device, search = choose(), recipe.SearchConfig(trials=6, workers=2)
-    times = job.trainings(search, device)
+    times = trainings(search, device)
     assert device.apart or times == 3 + 2
     assert seconds == pytest.approx(times * found.paces["fine-tuning"].seconds)
     assert found.memory > 3 * 50e6
@@ -148,7 +149,26 @@ def test_a_plan_counts_a_curve_and_what_is_learned_beside_labels(tmp_path: Path)
     assert took["finetuned"] > (1 + 1 + 0.3 * 280 / 84) * one
 
 
-def test_a_plan_without_text_is_refused(tmp_path: Path) -> None:
-    settings = recipe.read(None, overrides=["start='x'"], environment={})
-    with pytest.raises(UserError, match="a plan needs the text"):
+def test_a_bundle_and_labels_are_planned_without_text(tmp_path: Path) -> None:
+    labels = write_labels(tmp_path)
+    walk(tmp_path, f"corpus.files=['{write_corpus(tmp_path)}']")
+    given = [f"start='{tmp_path / 'run' / 'pretrained'}'", "task.kind=classify", f"task.train='{labels}'"]
+    settings = recipe.read(None, overrides=[*given, "finetune.epochs=2", "search.trials=4"], environment={})
+    found = job.plan(settings, folder=tmp_path / "new", progress=Silent())
+    assert [part.name for part in found.parts] == ["finetuned", "evaluation"]
+    assert all(part.seconds > 0 and part.disk > 0 for part in found.parts)
+    assert not (tmp_path / "new").exists()
+    assert found.elsewhere == {}
+    assert found.plain()["training"]["fine-tuning"]["steps"] > 0
+    assert found.disk > sum(part.disk for part in found.parts)
+
+
+def test_a_plan_of_nothing_is_refused(tmp_path: Path) -> None:
+    settings = recipe.read(None, overrides=[f"start='{tmp_path}'"], environment={})
+    with pytest.raises(UserError, match="it is unfinished or not"):
+        job.plan(settings, folder=tmp_path, progress=Silent())
+    walk(tmp_path, f"corpus.files=['{write_corpus(tmp_path)}']")
+    bundle = tmp_path / "run" / "pretrained"
+    settings = recipe.read(None, overrides=[f"start='{bundle}'"], environment={})
+    with pytest.raises(UserError, match="nothing to do with a bundle alone"):
         job.plan(settings, folder=tmp_path, progress=Silent())

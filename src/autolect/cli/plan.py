@@ -19,11 +19,12 @@ def plan(
     ctx: typer.Context,
     recipe: options.RecipeFile,
     assignments: options.Assignments = None,
+    start: options.Start = None,
     out: options.Out = None,
 ) -> None:
     """Say what a run would take in time, memory and disk: a sample of the text walks the way first."""
     voice = options.voice_of(ctx)
-    chosen = run.read(recipe, assignments)
+    chosen = run.read(recipe, assignments, start)
     folder = run.folder_of(chosen.name, out)
     from autolect.jobs import plan as job
 
@@ -52,8 +53,9 @@ def _show(found: Plan) -> None:
     summary += [("disk", f"{_size(found.disk)}, {_size(found.free)} free")]
     show.write(show.table(summary))
     show.write()
-    show.write("pretraining elsewhere, an estimate from rates on paper, not measured:")
-    show.write(show.table([(name, progress.span(seconds)) for name, seconds in found.elsewhere.items()]))
+    if found.elsewhere:
+        show.write("pretraining elsewhere, an estimate from rates on paper, not measured:")
+        show.write(show.table([(name, progress.span(seconds)) for name, seconds in found.elsewhere.items()]))
     for what, needed, there in (("memory", found.memory, memory), ("disk", found.disk, found.free)):
         if needed > there:
             show.write(

@@ -1,4 +1,7 @@
-"""recipe -> time, memory and disk, before anything starts: a sample of the text walks the whole way."""
+"""recipe -> time, memory and disk, before anything starts: a sample of the text walks the whole way.
+
+Of a recipe that starts from a bundle and has no text, learning from the labels is all there is to plan.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from autolect.core import files
-from autolect.core.device import Device, choose, set_threads
-from autolect.core.errors import UserError
+from autolect.core.device import choose
 from autolect.core.goal import Goal, Tensors
 from autolect.core.progress import Progress, Silent
-from autolect.core.recipe import CorpusConfig, Recipe, SearchConfig, changed
-from autolect.jobs.evaluate import FILE as EVALUATION
-from autolect.jobs.evaluate import evaluate
+from autolect.core.recipe import Recipe, changed
 from autolect.jobs.pretrain import Pretraining, measured, tested
-from autolect.jobs.run import STAGES, walk
+from autolect.jobs.run import STAGES, given, walk
 from autolect.jobs.sampling import LEAST_TEXTS, Line, taken
 from autolect.jobs.stages import Run
-from autolect.jobs.tuning.crew import share_of_threads
-from autolect.jobs.tuning.finetune import Data, read_data, task_goal
-from autolect.jobs.tuning.finetuned import finetune
-from autolect.jobs.tuning.self_training import SHARE as SURE
+from autolect.jobs.tuning.planned import Labels
 from autolect.jobs.using import contexts
 from autolect.text.tokenizer_training import SAMPLE as LEARNED
 from autolect.train.loop import Pace, pace
@@ -94,6 +90,7 @@ class Plan:
 
     parts: tuple[Part, ...]
     characters: float
+    """Of text; 0 where the recipe has none."""
     memory: float
     """Bytes at the worst moment."""
     disk: float
@@ -104,7 +101,7 @@ class Plan:
     """pretraining and fine-tuning -> how fast they go."""
     elsewhere: Mapping[str, float]
     """Machine -> seconds of as many updates of pretraining there, an estimate; none for LSTM and GRU, which
-    wait for themselves."""
+    wait for themselves, and none without pretraining."""
 
     @property
     def seconds(self) -> float:
@@ -137,24 +134,42 @@ class Plan:
 def plan(recipe: Recipe, *, folder: Path, progress: Progress) -> Plan:
     """Walk a sample in a folder that is removed afterwards; ``folder`` is where the run itself would be.
 
-    UserError where the recipe has no corpus, and whatever the run itself would raise at once.
+    UserError where there is nothing to do, and whatever the run itself would raise at once.
     """
-    if recipe.corpus is None:
-        raise UserError("a plan needs the text", where="corpus", fix="add [corpus] files to the recipe")
     with tempfile.TemporaryDirectory(prefix="autolect-plan-") as place:
-        return _Planned(recipe, recipe.corpus, Path(place), progress).plan(folder)
+        start = given(recipe)
+        if start is None:
+            return _Planned(recipe, Path(place), progress).plan(folder)
+        run = Run(folder=Path(place), recipe=_short(recipe), progress=Silent())
+        return _of_labels(recipe, start, run, folder, progress)
+
+
+def _of_labels(recipe: Recipe, start: Path, run: Run, folder: Path, progress: Progress) -> Plan:
+    """A bundle that is given and labels: nothing is pretrained."""
+    progress.say("plan: measuring how fast it learns from the labels")
+    labels = Labels(recipe)
+    found = labels.learning(run, start)
+    parts = _parts(found.seconds, run, 1.0)
+    return Plan(
+        parts=parts,
+        characters=0.0,
+        memory=labels.memory(_peak()),
+        disk=_disk(parts, labels, found.weights),
+        free=shutil.disk_usage(_existing(folder)).free,
+        paces={"fine-tuning": found.pace},
+        elsewhere={},
+    )
 
 
 class _Planned:
     """Two samples of a corpus, walked."""
 
-    def __init__(self, recipe: Recipe, corpus: CorpusConfig, place: Path, progress: Progress) -> None:
+    def __init__(self, recipe: Recipe, place: Path, progress: Progress) -> None:
         self.recipe, self.place, self.progress = recipe, place, progress
-        # Without a search there is one training.
-        self.search = recipe.search or SearchConfig(trials=1, finalists=1, seeds=1)
         # Labels first, as in a run: a bad line is heard of now.
-        self.data = None if recipe.task is None else read_data(recipe, Silent())
-        texts, self.total = taken(corpus)
+        self.labels = None if recipe.task is None else Labels(recipe)
+        assert recipe.corpus is not None
+        texts, self.total = taken(recipe.corpus)
         progress.say(f"plan: about {self.total / 1e6:.1f} million characters; a sample of them walks the way")
         fewer = texts[::SMALLER] if len(texts) >= SMALLER * LEAST_TEXTS else []
         few, many = (float(sum(len(text["text"]) for text in some)) for some in (fewer, texts))
@@ -170,32 +185,13 @@ class _Planned:
         run, places = self.run, self.run.places
         seconds = {name: self._grown(name) for name in STAGES[:3] if name in places}
         training = Pretraining(run, places["corpus"], places["tokens"], places.get("vectors"))
-        device = choose(self.recipe.train.dtype)
         paces = {"pretraining": self._pace(training)}
         seconds["pretrained"] = self._pretrained(training, paces["pretraining"])
-        if self.recipe.task is not None and (data := self.data) is not None:
-            goal = task_goal(self.recipe, places["pretrained"], data)
-            torch.set_num_threads(share_of_threads(self.search.workers))
-            paces["fine-tuning"] = one = pace(
-                goal, self.recipe.finetune, seed=self.recipe.seed, device=device
-            )
-            set_threads()
-            seconds["finetuned"] = self._in_turn(data, device) * one.seconds
-            if shares := getattr(self.recipe.task, "curve", ()):
-                epochs = self.recipe.finetune.epochs is not None
-                seconds["curve"] = (sum(shares) if epochs else len(shares)) * one.seconds
-            # Test stays closed: valid stands in for it.
-            closed = replace(data, parts=replace(data.parts, test=data.parts.valid), unlabelled=())
-            evaluate(run, finetune(run, places["pretrained"], closed), closed)
-            rate = files.read_json(places["evaluation"] / EVALUATION)["test_texts_a_second"]
-            more = len(data.parts.test) - len(data.parts.valid)
-            seconds["evaluation"] = max(1.0, run.seconds["evaluation"] + more / rate)
-            seconds["finetuned"] += len(data.unlabelled) / rate
-        parts = tuple(
-            Part(name=name, seconds=seconds[name], disk=_size(places.get(name), self.share))
-            for name in STAGES
-            if name in seconds
-        )
+        if self.labels is not None:
+            found = self.labels.learning(run, places["pretrained"])
+            paces["fine-tuning"] = found.pace
+            seconds |= found.seconds
+        parts = _parts(seconds, run, self.share)
         weights = training.model.num_parameters()
         wanted = self.recipe.tokenizer.vocab_size
         if self.share > 1 and len(training.tokenizer) < wanted and not self.recipe.start:
@@ -207,7 +203,7 @@ class _Planned:
             parts=parts,
             characters=self.total,
             memory=self._memory(),
-            disk=sum(part.disk for part in parts) + self._beside(parts, CHECKPOINTS * WEIGHT_BYTES * weights),
+            disk=_disk(parts, self.labels, weights),
             free=shutil.disk_usage(_existing(folder)).free,
             paces=paces,
             elsewhere={
@@ -217,35 +213,13 @@ class _Planned:
             },
         )
 
-    def _in_turn(self, data: Data, device: Device) -> float:
-        """How many times as long as one training all of them take, each after the other.
-
-        With a budget of epochs texts that are learned beside the labelled ones take their time.
-        """
-        more = SURE * len(data.unlabelled) / len(data.parts.train)
-        longer = 1 + more if self.recipe.finetune.epochs is not None else 1.0
-        again = bool(data.unlabelled) + getattr(self.recipe.task, "refit", False)
-        return trainings(self.search, device) + again * longer
-
     def _memory(self) -> float:
-        """Bytes at the worst moment: what this process took, or a search whose workers each take as much."""
-        # Kilobytes on Linux. With more text more words decide the dimensions of vectors from counts.
-        most = 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + self._denser()
-        workers = self.search.workers
-        return max(most, (1 + workers) * _resident()) if self.data is not None and workers > 1 else most
-
-    def _beside(self, parts: tuple[Part, ...], checkpoints: float) -> float:
-        """Bytes on the disk beside results: checkpoints of a training, or of each worker and finalists."""
-        made = sum(part.disk for part in parts if part.name == "finetuned")
-        kept = self.search.workers + self.search.finalists * self.search.seeds
-        task: Any = self.recipe.task
-        more = bool(getattr(task, "unlabelled", ())) + getattr(task, "refit", False)
-        shares: tuple[float, ...] = getattr(task, "curve", ())
-        trained = max(self.search.workers + more, len(shares))
-        return trained * checkpoints + (kept * made if self.recipe.search else 0.0)
+        """Bytes at the worst moment, as all of the text would take them."""
+        most = _peak() + self._denser()
+        return most if self.labels is None else self.labels.memory(most)
 
     def _denser(self) -> float:
-        """Bytes of the dense matrix of frequent words beyond those of the sample."""
+        """Bytes of the dense matrix of frequent words beyond those of the sample; more text has more."""
         if self.share == 1 or getattr(self.recipe.vectors, "kind", "") != "counts":
             return 0.0
         words: int = files.read_json(self.run.places["vectors"] / "vectors.json")["words"]["keys"]
@@ -258,11 +232,8 @@ class _Planned:
         assert self.recipe.corpus is not None
         read = {"files": [str(self.place / f"{name}.jsonl")], "column": "text", "encoding": "utf-8"}
         read |= {"style": "style"} if self.recipe.corpus.style else {}
-        recipe = changed(self.recipe, {"corpus": read, "train": FEW, "finetune": FEW})
-        recipe = recipe.model_copy(update={"search": None})
-        if recipe.task is not None and hasattr(recipe.task, "curve"):
-            recipe = recipe.model_copy(update={"task": recipe.task.model_copy(update={"curve": ()})})
-        run = Run(folder=self.place / name, recipe=recipe, progress=Silent())
+        recipe = changed(self.recipe, {"corpus": read})
+        run = Run(folder=self.place / name, recipe=_short(recipe), progress=Silent())
         walk(run, until=until)
         return run
 
@@ -326,20 +297,35 @@ class _Repeated:
         return self._goal.collate(rows % len(self._goal.lengths), length, draw, done=done)
 
 
-def trainings(search: SearchConfig, device: Device) -> int:
-    """How many times as long as one training a search takes.
-
-    device: of which there is one, so that workers wait for each other; they share a processor by its threads.
-    """
-    workers = 1 if device.apart else search.workers
-    again = min(search.finalists, search.trials) * (search.seeds - 1)
-    return math.ceil(search.trials / workers) + math.ceil(again / workers)
+def _short(recipe: Recipe) -> Recipe:
+    """A recipe that trains a few steps, once."""
+    recipe = changed(recipe, {"train": FEW, "finetune": FEW}).model_copy(update={"search": None})
+    if recipe.task is not None and hasattr(recipe.task, "curve"):
+        recipe = recipe.model_copy(update={"task": recipe.task.model_copy(update={"curve": ()})})
+    return recipe
 
 
-def _resident() -> float:
-    """Bytes of memory that this process has now."""
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return float(int(pages) * resource.getpagesize())
+def _parts(seconds: Mapping[str, float], run: Run, share: float) -> tuple[Part, ...]:
+    """The stages in their order, with what they take of the disk in a run of so many times the text."""
+    return tuple(
+        Part(name=name, seconds=seconds[name], disk=_size(run.places.get(name), share))
+        for name in STAGES
+        if name in seconds
+    )
+
+
+def _disk(parts: tuple[Part, ...], labels: Labels | None, weights: int) -> float:
+    """Bytes on the disk: results, and checkpoints of a training, or of all that stand there at once."""
+    checkpoints = CHECKPOINTS * WEIGHT_BYTES * weights
+    made = sum(part.disk for part in parts)
+    if labels is None:
+        return made + checkpoints
+    return made + labels.beside([part.disk for part in parts if part.name == "finetuned"], checkpoints)
+
+
+def _peak() -> float:
+    """Bytes that this process took at most."""
+    return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes on Linux
 
 
 def _kinds(recipe: Recipe) -> list[str]:

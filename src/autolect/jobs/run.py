@@ -92,15 +92,24 @@ def walk(work: Run, *, until: str, alone: bool = False) -> None:
         evaluate(work, model, data, beside=not alone)
 
 
+def given(recipe: Recipe) -> Path | None:
+    """The bundle of a recipe without text, None where there is text.
+
+    UserError where the bundle is none, or there is nothing to do with it.
+    """
+    if recipe.start is None:
+        return None
+    start = Path(recipe.start)
+    bundle.open_bundle(start)
+    if recipe.corpus is None and recipe.task is None:
+        fix = "add [task] to fine-tune it, or [corpus] to pretrain it further"
+        raise UserError("there is nothing to do with a bundle alone", where="recipe", fix=fix)
+    return start if recipe.corpus is None else None
+
+
 def _parent(work: Run, *, last: int, alone: bool) -> Path | None:
     """The bundle that the task starts from: given, or made from the corpus; None where the way ends."""
-    start = Path(work.recipe.start) if work.recipe.start else None
-    if start is not None:
-        bundle.open_bundle(start)
-    if start is not None and work.recipe.corpus is None:
-        if work.recipe.task is None:
-            fix = "add [task] to fine-tune it, or [corpus] to pretrain it further"
-            raise UserError("there is nothing to do with a bundle alone", where="recipe", fix=fix)
+    if (start := given(work.recipe)) is not None:
         return start
     corpus = prepare(work)
     if last < STAGES.index("tokens"):
@@ -108,7 +117,7 @@ def _parent(work: Run, *, last: int, alone: bool) -> Path | None:
     tokens = tokenize(work, corpus)
     if last < STAGES.index("vectors"):
         return None
-    vectors = None if start else learn_vectors(work, corpus, tokens)
+    vectors = None if work.recipe.start else learn_vectors(work, corpus, tokens)
     if last < STAGES.index("pretrained"):
         return None
     if alone:

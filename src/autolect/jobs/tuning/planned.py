@@ -1,0 +1,105 @@
+"""Labels and a bundle -> what learning from them would take, before it begins."""
+
+from __future__ import annotations
+
+import math
+import resource
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autolect.core import files
+from autolect.core.device import Device, choose, set_threads
+from autolect.core.progress import Silent
+from autolect.core.recipe import Recipe, SearchConfig
+from autolect.jobs.evaluate import FILE as EVALUATION
+from autolect.jobs.evaluate import evaluate
+from autolect.jobs.stages import Run
+from autolect.jobs.tuning.crew import share_of_threads
+from autolect.jobs.tuning.finetune import Data, read_data, task_goal
+from autolect.jobs.tuning.finetuned import finetune
+from autolect.jobs.tuning.self_training import SHARE as SURE
+from autolect.train.loop import Pace, pace
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How fast a task is learned, the seconds of each stage, and the weights of its network."""
+
+    pace: Pace
+    seconds: dict[str, float]
+    weights: int
+
+
+class Labels:
+    """The labelled examples of a recipe. Reading them raises what a run would."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.data: Data = read_data(recipe, Silent())
+        # Without a search there is one training.
+        self.search = recipe.search or SearchConfig(trials=1, finalists=1, seeds=1)
+
+    def learning(self, run: Run, start: Path) -> Learning:
+        """Measure on all examples how fast a bundle learns; ``run`` gets a model of a few steps."""
+        recipe, data = self.recipe, self.data
+        device = choose(recipe.finetune.dtype)
+        goal = task_goal(recipe, start, data)
+        torch.set_num_threads(share_of_threads(self.search.workers))
+        one = pace(goal, recipe.finetune, seed=recipe.seed, device=device)
+        set_threads()
+        seconds = {"finetuned": self._in_turn(device) * one.seconds}
+        if shares := getattr(recipe.task, "curve", ()):
+            epochs = recipe.finetune.epochs is not None
+            seconds["curve"] = (sum(shares) if epochs else len(shares)) * one.seconds
+        # Test stays closed: valid stands in for it.
+        closed = replace(data, parts=replace(data.parts, test=data.parts.valid), unlabelled=())
+        evaluate(run, finetune(run, start, closed), closed)
+        rate = files.read_json(run.places["evaluation"] / EVALUATION)["test_texts_a_second"]
+        more = len(data.parts.test) - len(data.parts.valid)
+        seconds["evaluation"] = max(1.0, run.seconds["evaluation"] + more / rate)
+        seconds["finetuned"] += len(data.unlabelled) / rate
+        return Learning(one, seconds, sum(one.numel() for one in goal.network.parameters()))
+
+    def memory(self, most: float) -> float:
+        """Bytes at the worst moment: those of this process, or a search whose workers each take as much."""
+        workers = self.search.workers
+        return max(most, (1 + workers) * _resident()) if workers > 1 else most
+
+    def beside(self, sizes: Iterable[float], checkpoints: float) -> float:
+        """Bytes on the disk beside results of these sizes: checkpoints of each training, and finalists."""
+        kept = self.search.workers + self.search.finalists * self.search.seeds
+        task: Any = self.recipe.task
+        more = bool(getattr(task, "unlabelled", ())) + getattr(task, "refit", False)
+        shares: tuple[float, ...] = getattr(task, "curve", ())
+        trained = max(self.search.workers + more, len(shares))
+        return trained * checkpoints + (kept * sum(sizes) if self.recipe.search else 0.0)
+
+    def _in_turn(self, device: Device) -> float:
+        """How many times as long as one training all of them take, each after the other.
+
+        With a budget of epochs texts that are learned beside the labelled ones take their time.
+        """
+        more = SURE * len(self.data.unlabelled) / len(self.data.parts.train)
+        longer = 1 + more if self.recipe.finetune.epochs is not None else 1.0
+        again = bool(self.data.unlabelled) + getattr(self.recipe.task, "refit", False)
+        return trainings(self.search, device) + again * longer
+
+
+def trainings(search: SearchConfig, device: Device) -> int:
+    """How many times as long as one training a search takes.
+
+    device: of which there is one, so that workers wait for each other; they share a processor by its threads.
+    """
+    workers = 1 if device.apart else search.workers
+    again = min(search.finalists, search.trials) * (search.seeds - 1)
+    return math.ceil(search.trials / workers) + math.ceil(again / workers)
+
+
+def _resident() -> float:
+    """Bytes of memory that this process has now."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return float(int(pages) * resource.getpagesize())
