@@ -42,7 +42,7 @@ saving: install  ## measure what checkpoints cost, and how long resuming takes
 	$(BIN)/python bench/saving.py
 
 PEERS := torch==2.13.0 transformers==5.24.0 datasets==5.2.0 accelerate==1.15.0 sentence-transformers==6.2.0
-PEERS += gensim==4.4.0 fasttext-numpy2-wheel==0.9.2
+PEERS += gensim==4.4.0 fasttext-numpy2-wheel==0.9.2 usearch==2.26.6
 
 bench-setup: install  ## make build/peers, the environment of those that bench measures against
 	test -x build/peers/bin/python || $(PYTHON) -m venv build/peers

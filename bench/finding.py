@@ -42,7 +42,7 @@ def main() -> None:
     print("| set | queries | way | nDCG@10 | MAP |\n| --- | --- | --- | --- | --- |")
     for name, make in (("retrieval-en-cranfield", cranfield), ("recommend-en-netflix", netflix)):
         texts, queries, relevant, own = make(given.data / name)
-        postings = lexical.Postings(lexical.weighed(lexical.count(texts, language=lect.info.language)))
+        postings = lexical.Postings.of(texts, language=lect.info.language)
         asked = lexical.asked(queries, language=lect.info.language)
         words = postings.scores(asked)
         vectors = embedded(lect, queries, progress=Silent()) @ embedded(lect, texts, progress=Silent()).T

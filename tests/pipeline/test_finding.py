@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from autolect.cli.main import main
+from autolect.core import files
 from autolect.core.errors import DamagedError, UserError
 from autolect.core.progress import Silent
 from autolect.jobs import cluster, finding
@@ -66,6 +67,15 @@ def test_an_altered_index_is_refused(tmp_path: Path, library: tuple[Path, Path, 
     texts = tmp_path / "index" / finding.TEXTS
     texts.write_text(texts.read_text().replace("ship", "shop", 1))
     with pytest.raises(DamagedError):
+        finding.Index(tmp_path / "index")
+
+
+def test_an_index_of_an_earlier_version_is_to_be_made_again(
+    tmp_path: Path, library: tuple[Path, Path, list[str]]
+) -> None:
+    with files.saving(tmp_path / "index", kind=finding.KIND) as beside:
+        (beside / finding.TEXTS).write_text("{}\n")
+    with pytest.raises(UserError, match="earlier version"):
         finding.Index(tmp_path / "index")
 
 

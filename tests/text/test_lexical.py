@@ -15,7 +15,7 @@ def scores(*queries: str) -> np.ndarray:
 
 
 def postings(texts: list[str]) -> lexical.Postings:
-    return lexical.Postings(lexical.weighed(lexical.count(texts, language="en")))
+    return lexical.Postings.of(texts, language="en")
 
 
 def test_it_is_bm25() -> None:
@@ -56,3 +56,10 @@ def test_a_query_is_followed_up_in_the_texts_that_fit_it() -> None:
 def test_among_a_handful_of_texts_nothing_is_followed_up() -> None:
     found, asked = postings(TEXTS), lexical.asked(["cat"], language="en")
     assert found.followed(asked, found.scores(asked)) is asked
+
+
+def test_the_best_are_those_of_a_stable_sort() -> None:
+    draw = np.random.default_rng(0)
+    for count in (1, 7, 50, 60):
+        scores = draw.integers(0, 9, 50).astype(np.float32)
+        assert lexical.best(scores, count).tolist() == np.argsort(-scores, kind="stable")[:count].tolist()

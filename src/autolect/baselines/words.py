@@ -36,7 +36,7 @@ class Words:
     ) -> list[int]:
         """The rank of each pair's second text among those of all given pairs."""
         asked = lookup(given)
-        texts = lexical.Postings(lexical.weighed(lexical.count(asked.texts, language=language)))
+        texts = lexical.Postings.of(asked.texts, language=language)
         queries = lexical.asked(asked.asking, language=language)
         return [one.rank for one in asked.places(lambda part: texts.scores(queries[part]))]
 

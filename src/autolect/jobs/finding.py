@@ -1,4 +1,7 @@
-"""texts -> an index that finds them by their words and by what they are about."""
+"""texts -> an index that finds them by their words and by what they are about.
+
+What grows with the texts is read from the disk as it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +21,21 @@ from autolect.core.progress import Progress
 from autolect.jobs.using.use import Lect, load
 from autolect.text import lexical, readers
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
 KIND = "index"
-TEXTS, ARRAYS, BUNDLE = "texts.jsonl", "arrays.safetensors", "bundle"
+TEXTS, ENDS, VECTORS, BUNDLE = "texts.jsonl", "ends.npy", "vectors.npy", "bundle"
+BY_TEXT, BY_TERM = "by-text", "by-term"
 AT_ONCE = 512
 """Texts whose vectors are made together."""
 Places = tuple[Sequence[int], Sequence[int]]
 """Rows and columns of some scores."""
 NOWHERE: Places = ((), ())
-QUERIES = 64
-"""Queries that are compared with all texts together."""
+QUERIES, SCORES = 64, 1 << 24
+"""Queries that are compared with all texts together, but for no more scores than so many at once."""
+BLOCK = 1 << 16
+"""Texts whose vectors are read together."""
 MEANING = 0.7
 """What a cosine of 1 counts beside the best score by words. Chosen on every other query of two sets, where
 adding scores was better than adding reciprocal ranks (docs/LOG.md)."""
@@ -44,8 +53,6 @@ class Found:
 
 def index(folder: Path, model: Path, patterns: Sequence[str], *, column: str, progress: Progress) -> int:
     """Make an index of files' texts; gives their number. It holds a copy of the bundle, so it is enough."""
-    from safetensors.numpy import save_file
-
     files.refuse_other(folder, kind=KIND)
     lect = load(model)
     if "embed" not in lect.abilities:
@@ -56,17 +63,17 @@ def index(folder: Path, model: Path, patterns: Sequence[str], *, column: str, pr
         raise UserError("there is no text in it", where=str(paths[0]), fix="check the files and --column")
     texts = [one.text for one in documents]
     vectors = embedded(lect, texts, progress=progress)
-    weights = lexical.weighed(lexical.count(texts, language=lect.info.language))
-    arrays = {
-        "vectors": vectors.astype(np.float16),
-        "data": weights.data,
-        "indices": weights.indices.astype(np.int64),
-        "indptr": weights.indptr.astype(np.int64),
-    }
+    postings = lexical.Postings.of(texts, language=lect.info.language)
+    lines = [
+        (json.dumps({"text": one.text, "where": one.where}, ensure_ascii=False) + "\n").encode()
+        for one in documents
+    ]
     with files.saving(folder, kind=KIND, facts={"texts": len(texts), "bundle": lect.name}) as beside:
-        lines = [json.dumps({"text": one.text, "where": one.where}, ensure_ascii=False) for one in documents]
-        (beside / TEXTS).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        save_file(arrays, beside / ARRAYS)
+        (beside / TEXTS).write_bytes(b"".join(lines))
+        np.save(beside / ENDS, np.cumsum([0, *map(len, lines)], dtype=np.int64))
+        np.save(beside / VECTORS, vectors.astype(np.float16))
+        _save_matrix(beside / BY_TEXT, postings.by_text)
+        _save_matrix(beside / BY_TERM, postings.by_term)
         shutil.copytree(model, beside / BUNDLE)
     return len(texts)
 
@@ -82,39 +89,59 @@ def embedded(lect: Lect, texts: Sequence[str], *, progress: Progress) -> NDArray
     return unit
 
 
+def _save_matrix(folder: Path, matrix: csr_matrix) -> None:
+    folder.mkdir()
+    for part in ("data", "indices", "indptr"):
+        np.save(folder / f"{part}.npy", getattr(matrix, part))
+
+
+def _open_matrix(folder: Path, shape: tuple[int, int]) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
+    data, indices, indptr = (_opened(folder / f"{part}.npy") for part in ("data", "indices", "indptr"))
+    return csr_matrix((data, indices, indptr), shape=shape, copy=False)
+
+
+def _opened(path: Path) -> NDArray[Any]:
+    """An array on the disk, read where it is used."""
+    array: NDArray[Any] = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return array
+
+
 class Index:
     """Texts that can be found. Every byte of the folder is verified."""
 
     def __init__(self, folder: Path) -> None:
-        from safetensors.numpy import load_file
-        from scipy.sparse import csr_matrix
-
         files.verify(folder, kind=KIND)
+        if not (folder / ENDS).is_file():
+            raise UserError("is of an earlier version", where=str(folder), fix="make the index again")
         self.lect = load(folder / BUNDLE)
-        arrays = load_file(folder / ARRAYS)
-        lines = (folder / TEXTS).read_text(encoding="utf-8").split("\n")[:-1]
-        self.texts: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        self._vectors = arrays["vectors"].astype(np.float32)
-        shape = (len(self.texts), lexical.BUCKETS)
-        weights = csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
-        self._postings = lexical.Postings(weights)
-        if len(self._vectors) != len(self.texts):
+        self._lines = np.memmap(folder / TEXTS, np.uint8, mode="r")
+        self._ends, self._vectors = _opened(folder / ENDS), _opened(folder / VECTORS)
+        if len(self._vectors) != len(self):
             raise DamagedError("texts and vectors differ in number", where=str(folder), fix="make it again")
+        by_text = _open_matrix(folder / BY_TEXT, (len(self), lexical.BUCKETS))
+        by_term = _open_matrix(folder / BY_TERM, (lexical.BUCKETS, len(self)))
+        self._postings = lexical.Postings(by_text, by_term)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
 
     def search(self, queries: Sequence[str], *, count: int = 10) -> list[list[Found]]:
         """The texts that fit each query best, best first."""
         found: list[list[Found]] = []
-        for begin in range(0, len(queries), QUERIES):
-            some = queries[begin : begin + QUERIES]
+        together = max(1, min(QUERIES, SCORES // len(self)))
+        for begin in range(0, len(queries), together):
+            some = queries[begin : begin + together]
             found += [self._best(fused, count) for fused in self.scores(some)]
         return found
 
     def like(self, number: int, *, count: int = 10) -> list[Found]:
         """The texts that are most like one of the index, that one left out."""
-        if not 0 <= number < len(self.texts):
-            what = f"there is no text {number} among {len(self.texts):,}"
-            raise UserError(what, where="NUMBER", fix=f"numbers go from 0 to {len(self.texts) - 1}")
-        fused = self.scores([self.texts[number]["text"]], own=([0], [number]))[0]
+        if not 0 <= number < len(self):
+            what = f"there is no text {number} among {len(self):,}"
+            raise UserError(what, where="NUMBER", fix=f"numbers go from 0 to {len(self) - 1}")
+        fused = self.scores([self._found(number, 0.0).text], own=([0], [number]))[0]
         return [one for one in self._best(fused, count + 1) if one.number != number][:count]
 
     def scores(self, queries: Sequence[str], *, own: Places = NOWHERE) -> NDArray[np.float32]:
@@ -122,14 +149,22 @@ class Index:
         asked = lexical.asked(queries, language=self.lect.info.language)
         vectors = self.lect.embed(queries)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        return fit(self._postings, asked, vectors @ self._vectors.T, own=own)
+        return fit(self._postings, asked, self._cosines(vectors), own=own)
+
+    def _cosines(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(Q,N) of unit vectors (Q,D) and those of the texts."""
+        found = np.empty((len(vectors), len(self)), np.float32)
+        for begin in range(0, len(self), BLOCK):
+            some = self._vectors[begin : begin + BLOCK].astype(np.float32)
+            np.matmul(vectors, some.T, out=found[:, begin : begin + BLOCK])
+        return found
 
     def _best(self, scores: NDArray[np.float32], count: int) -> list[Found]:
-        best = np.argsort(-scores, kind="stable")[:count]
-        return [self._found(int(at), float(scores[at])) for at in best]
+        return [self._found(int(at), float(scores[at])) for at in lexical.best(scores, count)]
 
     def _found(self, number: int, score: float) -> Found:
-        one = self.texts[number]
+        begin, end = self._ends[number : number + 2]
+        one = json.loads(self._lines[begin:end].tobytes())
         return Found(number=number, text=one["text"], where=one["where"], score=score)
 
 

@@ -79,15 +79,31 @@ def asked(queries: Sequence[str], *, language: str) -> csr_matrix:
     return found
 
 
-class Postings:
-    """The weights (N, BUCKETS) of texts' terms, kept by text and by term."""
+def best(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Places of the ``count`` (at least 1) highest of (N) scores, the highest first and of equal ones the first."""
+    if count >= len(scores):
+        return np.argsort(-scores, kind="stable")
+    least = np.partition(scores, len(scores) - count)[len(scores) - count]
+    among = np.flatnonzero(scores >= least)
+    chosen: NDArray[np.int64] = among[np.argsort(-scores[among], kind="stable")[:count]]
+    return chosen
 
-    def __init__(self, weights: csr_matrix) -> None:
-        self._by_text, self._by_term = weights, weights.T.tocsr()
+
+class Postings:
+    """The weights of texts' terms, kept by text (N, BUCKETS) and by term (BUCKETS, N)."""
+
+    def __init__(self, by_text: csr_matrix, by_term: csr_matrix) -> None:
+        self.by_text, self.by_term = by_text, by_term
+
+    @classmethod
+    def of(cls, texts: Sequence[str], *, language: str) -> Postings:
+        """The terms of texts."""
+        weights = weighed(count(texts, language=language))
+        return cls(weights, weights.T.tocsr())
 
     def scores(self, queries: csr_matrix) -> NDArray[np.float32]:
         """(Q, N) what the terms of each query weigh in each text."""
-        found: NDArray[np.float32] = (queries @ self._by_term).toarray()
+        found: NDArray[np.float32] = (queries @ self.by_term).toarray()
         return found
 
     def followed(self, queries: csr_matrix, fit: NDArray[np.float32]) -> csr_matrix:
@@ -97,15 +113,15 @@ class Postings:
         most = min(FOLLOWED, fit.shape[1] // FEWEST)
         if not most or not fit.shape[0]:
             return queries
-        best = np.argsort(-fit, axis=1, kind="stable")[:, :most]
-        terms, shares = zip(*map(self._weightiest, best), strict=True)
+        chosen = (best(row, most) for row in fit)
+        terms, shares = zip(*map(self._weightiest, chosen), strict=True)
         ends = np.cumsum([0, *map(len, terms)])
         added = csr_matrix((np.concatenate(shares), np.concatenate(terms), ends), shape=queries.shape)
         return queries + WEIGHT * added
 
     def _weightiest(self, texts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Terms of some texts, and what each weighs there beside the weightiest of them."""
-        rows = self._by_text[texts]
+        rows = self.by_text[texts]
         terms, places = np.unique(rows.indices, return_inverse=True)
         weights = np.bincount(places, weights=rows.data, minlength=len(terms)).astype(np.float32)
         order = np.argsort(-weights, kind="stable")[:ADDED]
