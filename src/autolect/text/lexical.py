@@ -80,7 +80,7 @@ def asked(queries: Sequence[str], *, language: str) -> csr_matrix:
 
 
 def best(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Places of the ``count`` (at least 1) highest of (N) scores, the highest first and of equal ones the first."""
+    """Places of the ``count`` (1 or more) highest of (N) scores, best first and of equal ones the first."""
     if count >= len(scores):
         return np.argsort(-scores, kind="stable")
     least = np.partition(scores, len(scores) - count)[len(scores) - count]
