@@ -244,7 +244,7 @@ def test_convert_reads_as_the_settings_say(tmp_path: Path, capsys: pytest.Captur
     columns = ("task.source_column=2", "task.target_column=3")
     target = str(tmp_path / "b.csv")
     answer(capsys, "labels", "convert", source, target, "--set", "task.kind=translate", *columns)
-    assert (tmp_path / "b.csv").read_text().startswith("sentence1,sentence2\nthe cat number 0,die Katze 0\n")
+    assert (tmp_path / "b.csv").read_text().startswith("source,target\nthe cat number 0,die Katze 0\n")
     content = '{"text": "Ann met Bob", "label": [[0, 3, "PER"], [8, 10, "PER"]]}\n'
     source = file(tmp_path, "a.jsonl", content)
     assert called("labels", "convert", source, str(tmp_path / "b.conll")) == 2

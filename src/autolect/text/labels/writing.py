@@ -47,10 +47,12 @@ def comma_separated(table: Rows) -> str:
 
 
 def json_lines(table: Rows) -> str:
-    """One object a row; what is a number and would be written alike is one."""
-    count = table.num_texts
-    rows = ((*row[:count], *map(_number, row[count:])) for row in table.rows)
-    records = (dict(zip(table.header, row, strict=True)) for row in rows)
+    """One object a row; a column of numbers that would all be written as they are holds numbers."""
+    columns: list[Sequence[object]] = list(zip(*table.rows, strict=True))
+    for at in range(table.num_texts, len(columns)):
+        numbers = [_number(str(cell)) for cell in columns[at]]
+        columns[at] = columns[at] if None in numbers else numbers
+    records = (dict(zip(table.header, row, strict=True)) for row in zip(*columns, strict=True))
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
@@ -109,14 +111,14 @@ def _table(annotations: Sequence[Annotation]) -> Rows:
     return Rows(HEADER, rows, [one.where for one in annotations])
 
 
-def _number(cell: str) -> str | float:
-    """A cell as JSON: a number that is written as the cell is, else text."""
+def _number(cell: str) -> float | None:
+    """The number that is written as the cell is, if there is one."""
     for read in (int, float):
         with contextlib.suppress(ValueError):
             value = read(cell)
             if str(value) == cell and math.isfinite(value):
                 return value
-    return cell
+    return None
 
 
 def _labelled(one: Annotation, *, several: bool) -> dict[str, object]:
