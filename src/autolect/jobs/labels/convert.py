@@ -21,7 +21,7 @@ from autolect.text.labels.writing import DUMPS, TABLES, Rows
 PAIRS = ("pair", "translate", "embed", "generate")
 """Kinds of tasks whose examples are two texts."""
 HEADER, UNANSWERED = ("sentence1", "sentence2", "label"), ("source", "target")
-"""Of pairs whose file has none, with an answer and without."""
+"""Of pairs whose file has no names for its columns, or not one for each: with an answer and without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,9 @@ def _convert_pairs(read: pairs.ReadPairs, target: Path, form: str | None) -> Con
         fix = f"end its name in {', '.join(f'.{one}' for one in TABLES)}, without --to"
         raise UserError("cannot hold pairs of texts", where=form or str(target), fix=fix)
     rows = [(one.first, one.second, *one.labels) for one in read.examples]
-    header = read.columns or (HEADER if len(rows[0]) > 2 else UNANSWERED)
+    header = read.columns
+    if not all(header) or len(set(header)) < len(rows[0]):
+        header = HEADER if len(rows[0]) > 2 else UNANSWERED
     content = TABLES[suffix](Rows(header, rows, [one.where for one in read.examples]))
     with tempfile.TemporaryDirectory(prefix="autolect-labels-") as scratch:
         place = Path(scratch) / target.name
