@@ -235,7 +235,7 @@ def test_pairs_go_from_table_to_table(
     answer(capsys, "labels", "convert", str(tmp_path / name), str(tmp_path / "again.tsv"))
     assert (tmp_path / "again.tsv").read_text(encoding="utf-8") == content
     assert called("labels", "convert", source, str(tmp_path / "b.conll")) == 2
-    assert "cannot hold pairs of texts" in capsys.readouterr().err
+    assert "no format that holds pairs of texts" in capsys.readouterr().err
 
 
 def test_convert_reads_as_the_settings_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,6 +253,52 @@ def test_convert_reads_as_the_settings_say(tmp_path: Path, capsys: pytest.Captur
     assert called("labels", "convert", source, str(tmp_path / "b.conll"), *words) == 0
     assert (tmp_path / "b.conll").read_text() == "Ann\tB-PER\nmet\tO\nBob\tB-PER\n"
     assert "1 span(s) widened" in capsys.readouterr().out
+
+
+def test_settings_do_not_hide_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = '{"text": "Ann met Bob", "label": [[0, 3, "PER"], [0, 7, "ACT"]], "relations": [1]}\n'
+    source = file(tmp_path, "a.jsonl", content)
+    words = ("--set", "task.kind=tag", "task.mend=true")
+    assert called("labels", "convert", source, str(tmp_path / "b.conll"), *words) == 2
+    told = capsys.readouterr().err
+    assert "relations of 1 text(s)" in told
+    assert "a span of 1 text(s) would be lost" in told
+    assert called("labels", "convert", source, str(tmp_path / "b.conll"), *words, "--lossy") == 0
+    assert called("labels", "convert", source, str(tmp_path / "c.conll"), "--set", "seed=3") == 2
+    assert "does not say how a file is read" in capsys.readouterr().err
+
+
+def test_twins_and_what_is_set_aside_are_known_among_other_usual_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"film {n}\tbook {n}\t{n % 2}\tweb\n" for n in range(9))
+    source = file(tmp_path, "a.tsv", f"s1\ts2\tlabel\tsource\n{rows}")
+    found = answer(capsys, "labels", "convert", source, str(tmp_path / "b.csv"))
+    assert (tmp_path / "b.csv").read_text().startswith("s1,s2,label\nfilm 0,book 0,0\n")
+    assert found["beside"] == ["source"]
+    words = ("--set", "task.kind=pair", "task.slice_column=source")
+    assert answer(capsys, "labels", "convert", source, str(tmp_path / "c.csv"), *words)["beside"] == [
+        "source"
+    ]
+    assert (tmp_path / "c.csv").read_text() == (tmp_path / "b.csv").read_text()
+
+
+def test_odd_names_and_numbers_of_pairs_come_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = file(tmp_path, "a.jsonl", '{"1": "hello", "2": "bonjour"}\n{"1": "a day", "2": "un jour"}\n')
+    words = ("--set", "task.kind=translate", "task.source_column=1", "task.target_column=2")
+    answer(capsys, "labels", "convert", source, str(tmp_path / "b.csv"), *words)
+    assert (tmp_path / "b.csv").read_text() == "source,target\nhello,bonjour\na day,un jour\n"
+    many = "9" * 400
+    source = file(tmp_path, "c.tsv", f"s1\ts2\tscore\na\tb\t{many}\nc\td\t1\n")
+    answer(capsys, "labels", "convert", source, str(tmp_path / "c.jsonl"))
+    assert json.loads((tmp_path / "c.jsonl").read_text().splitlines()[0])["score"] == many
+
+
+def test_texts_without_any_label_stay_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = '{"text": "a day", "label": []}\n{"text": "b", "label": []}\n'
+    source = file(tmp_path, "a.jsonl", content)
+    answer(capsys, "labels", "convert", source, str(tmp_path / "b.jsonl"), "--set", "task.several=true")
+    assert (tmp_path / "b.jsonl").read_text() == content
 
 
 @pytest.mark.parametrize("name", ["b.tsv", "b.csv"])

@@ -96,3 +96,9 @@ def test_every_recipe_that_is_shipped_can_be_read_and_its_files_are_there(path: 
     assert found.name == path.stem
     assert found.corpus is not None
     assert all(Path(name).exists() for name in found.corpus.files)
+
+
+@pytest.mark.parametrize("column", ["[]", "['a', 'a']", "['']"])
+def test_columns_are_named_and_differ(column: str) -> None:
+    with pytest.raises(UserError, match="several different ones"):
+        recipe.read(None, overrides=["corpus.files=['x']", f"corpus.column={column}"], environment={})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,8 +74,14 @@ def convert(
     from autolect.jobs.labels import convert as job
 
     task = None
+    if source.suffix == ".toml":
+        raise UserError("is a recipe", where=str(source), fix="name the labelled file that it names")
     if assignments:
-        task, _ = _config(source, None, None, [f'task.encoding="{encoding}"', *assignments])
+        if odd := [one for one in assignments if not one.startswith("task.")]:
+            raise UserError(
+                "does not say how a file is read", where=odd[0], fix="give keys of the task alone"
+            )
+        task, _ = _config(source, None, None, [f"task.encoding={json.dumps(encoding)}", *assignments])
     done = job.convert(source, target, form=form, lossy=lossy, encoding=encoding, task=task)
     if voice.json:
         show.write(show.plain_json({**dataclasses.asdict(done), "file": str(target)}))
@@ -82,8 +89,9 @@ def convert(
     for note in done.notes:
         show.write(show.safe(note))
     show.write(f"{done.examples:,} examples, {done.format}: {show.safe(str(target))}")
-    if done.beside and not done.notes:
-        show.write(f"not written, since they are no labels: {show.safe(', '.join(done.beside))}")
+    told = " ".join(done.notes)
+    if beside := [name for name in done.beside if name not in told]:
+        show.write(f"not written, since they are no labels: {show.safe(', '.join(beside))}")
 
 
 def suggest(

@@ -22,7 +22,10 @@ def plan(
     start: options.Start = None,
     out: options.Out = None,
 ) -> None:
-    """Say what a run would take in time, memory and disk: a sample of the text walks the way first."""
+    """Say what a run would take in time, memory and disk: a sample of the text walks the way first.
+
+    From a bundle without text it is the learning from the labels, search included, that is measured.
+    """
     voice = options.voice_of(ctx)
     chosen = run.read(recipe, assignments, start)
     folder = run.folder_of(chosen.name, out)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from autolect.core import bundle, config, registry
 from autolect.core.config import INHERITED, Section, Table
@@ -61,6 +61,14 @@ class CorpusConfig(Section):
     """Which repeated documents are dropped."""
     split: SplitConfig = SplitConfig()
     """Shares kept from training."""
+
+    @field_validator("column")
+    @classmethod
+    def _names_columns(cls, column: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        names = (column,) if isinstance(column, str) else column
+        if not names or not all(names) or len(set(names)) < len(names):
+            raise ValueError("name a column, or several different ones")
+        return column
 
 
 class TokenizerConfig(Section):

@@ -206,6 +206,7 @@ def _jsonl(file: _File) -> Iterator[Document]:
             file.refuse(f"is not valid JSON ({error})", at=line.number, fix="one object per line is needed")
         if not isinstance(record, dict):
             file.refuse(f"is a {type(record).__name__}, not a JSON object", at=line.number)
+        record = tables.flat(record)
         if file.style is not None and file.style not in record:
             file.refuse(f"{file.style!r} is missing", at=line.number, fix="mend it, or corpus.style")
         for column in file.columns:

@@ -146,7 +146,7 @@ def of_records(records: Iterable[Record], *, fractions: bool) -> Iterator[Row]:
     """Records as rows, the keys of the first one as header."""
     keys: tuple[str, ...] | None = None
     for record in records:
-        values = _flat(record.values)
+        values = flat(record.values)
         if keys is None:
             keys = tuple(values)
             yield Row(cells=keys, where=record.where)
@@ -158,7 +158,7 @@ TRANSLATION = "translation"
 """Key under which `datasets` keeps a text in several languages."""
 
 
-def _flat(values: dict[str, Any]) -> dict[str, Any]:
+def flat(values: dict[str, Any]) -> dict[str, Any]:
     """The values, and a text in several languages as a value for each."""
     texts = values.get(TRANSLATION)
     if not isinstance(texts, dict):

@@ -6,9 +6,9 @@ import itertools
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from autolect.core import files, registry
 from autolect.core.errors import UserError
@@ -55,13 +55,11 @@ def convert(
     seen = look(source, encoding=encoding) if task is None else None
     kind = task.kind if task is not None else seen.kind if seen is not None else ""
     if kind in PAIRS:
-        return _convert_pairs(_pairs(source, kind, encoding, task), target, form)
-    annotations, notes = _annotations(source, encoding, seen) if task is None else _as_task(source, task)
-    lost = Counter(what for one in annotations for what in one.lost)
-    lost["the place"] = sum(not one.answered for one in annotations)
-    lost = +lost
-    annotations = [one for one in annotations if one.answered]
-    if lost and not lossy:
+        found = _convert_pairs(_pairs(source, kind, encoding, task), target, form)
+        return replace(found, beside=(*found.beside, *_sliced(task)))
+    read = _annotations(source, encoding, seen) if task is None else _as_task(source, task)
+    annotations = [one for one in read.annotations if one.answered]
+    if (lost := read.lost) and not lossy:
         shown = ", ".join(f"{what} of {count} text(s)" for what, count in lost.items())
         raise UserError(f"{shown} would be lost", where=str(source), fix="add --lossy to leave them out")
     written = _dumped(annotations, target, form)
@@ -74,7 +72,16 @@ def convert(
             for name, content in written.items():
                 files.save_file(beside / name, content)
     others = tuple(dict.fromkeys(name for one in annotations for name in one.beside))
-    return Converted(len(annotations), form or target.suffix.removeprefix("."), others, notes)
+    return Converted(len(annotations), form or target.suffix.removeprefix("."), others, read.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The examples of a file, what to tell of them, and in how many what is lost on the way."""
+
+    annotations: list[Annotation]
+    notes: tuple[str, ...]
+    lost: Counter[str]
 
 
 def _convert_pairs(read: pairs.ReadPairs, target: Path, form: str | None) -> Converted:
@@ -82,10 +89,10 @@ def _convert_pairs(read: pairs.ReadPairs, target: Path, form: str | None) -> Con
     suffix = target.suffix.removeprefix(".")
     if form is not None or suffix not in TABLES:
         fix = f"end its name in {', '.join(f'.{one}' for one in TABLES)}, without --to"
-        raise UserError("cannot hold pairs of texts", where=form or str(target), fix=fix)
+        raise UserError("is no format that holds pairs of texts", where=form or str(target), fix=fix)
     rows = [(one.first, one.second, *one.labels) for one in read.examples]
     header = read.columns
-    if not all(header) or len(set(header)) < len(rows[0]):
+    if len(set(header)) < len(rows[0]) or not all(header) or any(name.isdecimal() for name in header):
         header = HEADER if len(rows[0]) > 2 else UNANSWERED
     content = TABLES[suffix](Rows(header, rows, [one.where for one in read.examples]))
     with tempfile.TemporaryDirectory(prefix="autolect-labels-") as scratch:
@@ -93,13 +100,16 @@ def _convert_pairs(read: pairs.ReadPairs, target: Path, form: str | None) -> Con
         place.write_text(content, encoding="utf-8", newline="")
         first, second, *gold = header
         asked = gold[0] if gold else None
-        again = pairs.read_pairs(place, first=first, second=second, gold=asked, answered=bool(gold))
+        try:
+            again = pairs.read_pairs(place, first=first, second=second, gold=asked, answered=bool(gold))
+        except UserError as error:
+            _refuse_unread(error, str(target))
     differing = [
         one.where
-        for one, row, other in zip(read.examples, rows, again.examples, strict=True)
-        if row != (other.first, other.second, *other.labels)
+        for one, row, other in itertools.zip_longest(read.examples, rows, again.examples)
+        if one is None or other is None or row != (other.first, other.second, *other.labels)
     ]
-    _refuse_differing(differing, str(target))
+    _refuse_differing(differing, str(target), fix="write .jsonl, which holds any text")
     files.save_file(target, content)
     return Converted(len(rows), suffix, read.others, read.notes)
 
@@ -108,35 +118,52 @@ def _pairs(path: Path, kind: str, encoding: str, task: Any) -> pairs.ReadPairs:
     """The pairs of a file, their answers as they are written there."""
     if task is None:
         return pairs.read_pairs(path, answered=kind == "pair", encoding=encoding)
-    read: pairs.ReadPairs = registry.load("tasks", kind).build.read(
-        path, task.model_copy(update={"answer": "label"}) if kind == "pair" else task
-    )
+    if kind == "pair":
+        columns = {"first": task.first_column, "second": task.second_column, "gold": task.label_column}
+        return pairs.read_pairs(path, **columns, slices=task.slice_column, encoding=task.encoding)
+    read: pairs.ReadPairs = registry.load("tasks", kind).build.read(path, task)
     return read
 
 
-def _as_task(path: Path, task: Any) -> tuple[list[Annotation], tuple[str, ...]]:
+def _as_task(path: Path, task: Any) -> _Read:
     """The examples of a file as a run with these settings would read them."""
     read = registry.load("tasks", task.kind).build.read(path, task)
+    lost = _lost(formats.read(path, encoding=task.encoding) or [], tags=task.kind == "tag")
     if isinstance(read, labelled.LabelledTokens):
-        return _of_tokens(read), read.notes
-    return _of_texts(read), read.notes
+        lost["a span"] = sum(one.what == "left out" for one in read.mended)
+        return _Read(_of_tokens(read), read.notes, +lost)
+    return _Read(_of_texts(read, (*read.others, *_sliced(task))), read.notes, lost)
 
 
-def _annotations(path: Path, encoding: str, seen: Look | None) -> tuple[list[Annotation], tuple[str, ...]]:
-    """The examples of any labelled file, of which a look is known, and what to tell of them."""
+def _sliced(task: Any) -> tuple[str, ...]:
+    """The column that scores are told apart by, which no format here holds."""
+    column = getattr(task, "slice_column", None)
+    return (column,) if column else ()
+
+
+def _lost(annotations: Sequence[Annotation], *, tags: bool = False) -> Counter[str]:
+    """What is not carried of how many texts; tags: labels of whole texts are not, either."""
+    lost = Counter(what for one in annotations for what in one.lost)
+    lost["the place"] = sum(not one.answered for one in annotations)
+    lost["a label of the whole"] = sum(bool(one.labels) for one in annotations) if tags else 0
+    return +lost
+
+
+def _annotations(path: Path, encoding: str, seen: Look | None) -> _Read:
+    """The examples of any labelled file, of which a look is known."""
     found = formats.read(path, encoding=encoding)
     if found is None and records.holds_records(path) and (seen is None or seen.columns == ("text",)):
         found = formats.read(path, encoding=encoding, records=True)
     if found is not None:
-        return found, ()
+        return _Read(found, tuple(labelled.passed_over(path)), _lost(found))
     if seen is not None and seen.kind == "tag":
         tokens = labelled.read_tokens(path, encoding=encoding)
-        return _of_tokens(tokens), tokens.notes
+        return _Read(_of_tokens(tokens), tokens.notes, Counter())
     try:
         texts = labelled.read_texts(path, encoding=encoding)
     except labelled.SeveralLabelsError:
         texts = labelled.read_texts(path, encoding=encoding, separator=labelled.LISTED)
-    return _of_texts(texts), texts.notes
+    return _Read(_of_texts(texts, texts.others), texts.notes, Counter())
 
 
 def _of_tokens(read: labelled.LabelledTokens) -> list[Annotation]:
@@ -152,10 +179,9 @@ def _of_tokens(read: labelled.LabelledTokens) -> list[Annotation]:
     ]
 
 
-def _of_texts(read: labelled.LabelledTexts) -> list[Annotation]:
+def _of_texts(read: labelled.LabelledTexts, beside: tuple[str, ...]) -> list[Annotation]:
     return [
-        Annotation(text=one.text, where=one.where, labels=one.labels, beside=read.others)
-        for one in read.examples
+        Annotation(text=one.text, where=one.where, labels=one.labels, beside=beside) for one in read.examples
     ]
 
 
@@ -183,10 +209,9 @@ def _compare(
             for name, content in written.items():
                 (place / name).write_text(content, encoding="utf-8", newline="")
         try:
-            again, _ = _annotations(place, "utf-8", look(place))
+            again = _annotations(place, "utf-8", look(place)).annotations
         except UserError as error:
-            what = f"would not be read back, for an example {error.what}"
-            raise UserError(what, where=str(target), fix="choose a format that holds it") from None
+            _refuse_unread(error, str(target))
     spans = any(one.marks or one.tokens for one in annotations)
     differing = [
         one.where
@@ -197,7 +222,12 @@ def _compare(
     _refuse_differing(differing, form or str(target), fix=fix)
 
 
-def _refuse_differing(places: Sequence[str], where: str, *, fix: str = "choose another format") -> None:
+def _refuse_unread(error: UserError, where: str) -> NoReturn:
+    what = f"would not be read back, for an example {error.what}"
+    raise UserError(what, where=where, fix="choose a format that holds it") from None
+
+
+def _refuse_differing(places: Sequence[str], where: str, *, fix: str) -> None:
     if places:
         what = f"{len(places)} example(s) would not be read back as they are, first {places[0]}"
         raise UserError(what, where=where, fix=fix)

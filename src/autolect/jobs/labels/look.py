@@ -54,7 +54,7 @@ def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
             return found
         read = list(tool.read(path, encoding=encoding)) if tool is not None else []
         if any(one.marks for one in read):
-            return Look(path, "tag", (), len(read), cut=any(map(_is_cut, read)))
+            return Look(path, "tag", _text_key(path, encoding), len(read), cut=any(map(_is_cut, read)))
         texts = _texts(path, encoding)
     except UserError:
         return _several(path, encoding)
@@ -73,8 +73,18 @@ def _texts(path: Path, encoding: str) -> labelled.LabelledTexts:
         return labelled.read_texts(path, encoding=encoding, text_column=error.column)
 
 
+def _text_key(path: Path, encoding: str) -> tuple[str, ...]:
+    """The key of the texts of records that can be read as text, too."""
+    if streams.suffix(path) not in records.JSONL:
+        return ()
+    first = next(iter(records.read_records(path, encoding=encoding)))
+    return ("text",) if isinstance(first.values.get("text"), str) else ()
+
+
 def _is_cut(annotation: Annotation) -> bool:
-    """Whether any span cuts a word or shares it with another."""
+    """Whether any span that somebody stands for cuts a word or shares it with another."""
+    if not annotation.answered:
+        return False
     try:
         tagged(annotation, mend=False)
     except UserError:

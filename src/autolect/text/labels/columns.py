@@ -97,6 +97,12 @@ def place(name: str, header: Sequence[str] | None, width: int, *, key: str, wher
     raise UserError(f"there is no column {name!r}", where=where, fix=f"set {key} to one that there is")
 
 
+def others(header: Sequence[str] | None, width: int, read: Sequence[int | None]) -> tuple[str, ...]:
+    """What to call the columns that are not read."""
+    names = [""] * width if header is None else header
+    return tuple(name or f"column {at + 1}" for at, name in enumerate(names) if at not in read)
+
+
 class PerhapsHeaderError(UserError):
     """The first row may be a header; column: the number of the texts', from 1."""
 
@@ -140,9 +146,7 @@ class _Chooser:
             label_name=self._first[label],
             num_headers=1,
             aside=self._set_aside,
-            others=tuple(
-                name for at, name in enumerate(self._first) if at not in (text, label, self._set_aside)
-            ),
+            others=others(self._first, len(self._first), (text, label, self._set_aside)),
         )
 
     def by_content(self) -> Columns:
@@ -164,6 +168,7 @@ class _Chooser:
             label_name=str(label + 1),
             num_headers=0,
             aside=self._set_aside,
+            others=others(None, len(self._first), (text, label, self._set_aside)),
         )
 
     def _no_header(self, text: int, label: int) -> None:

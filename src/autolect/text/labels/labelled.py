@@ -167,8 +167,7 @@ def read_texts(
         kind = "" if chosen.aside is None else (row.cells[chosen.aside] or "").strip()
         examples.append(TextExample(text=text, labels=labels, where=row.where, slice=kind))
     notes = [f"text from column {chosen.text_name!r}, label from {chosen.label_name!r}"]
-    others = [name or "a column without a name" for name in chosen.others]
-    notes += [f"not read: {', '.join(others)}"] if others else []
+    notes += [f"not read: {', '.join(chosen.others)}"] if chosen.others else []
     notes += [f"the quotes of {num_quoted} cell(s) were taken off"] if num_quoted else []
     notes += _perhaps_parted(examples) if several else []
     return LabelledTexts(
@@ -267,7 +266,9 @@ def _of_lists(
     if text_column is None or label_column is None:
         refuse("one of two columns is named", str(path), "set task.text_column and task.label_column")
     examples = []
+    others: dict[str, None] = {}
     for record in read_records(path, encoding=encoding):
+        others |= dict.fromkeys(record.values)
         text, found = record.values.get(text_column), record.values.get(label_column)
         if not isinstance(text, str) or not text.strip():
             refuse(f"{text_column!r} is missing, empty or no text", record.where, "fill it in")
@@ -285,8 +286,13 @@ def _of_lists(
         examples.append(TextExample(text=text, labels=labels, where=record.where, slice=kind))
     if not examples:
         refuse("has no records", str(path), "check that this is the right file")
+    left = tuple(name for name in others if name not in (text_column, label_column, slice_column))
     return LabelledTexts(
-        examples=tuple(examples), text_column=text_column, label_column=label_column, notes=()
+        examples=tuple(examples),
+        text_column=text_column,
+        label_column=label_column,
+        notes=(f"not read: {', '.join(left)}",) if left else (),
+        others=left,
     )
 
 
@@ -305,8 +311,13 @@ def _of_annotations(annotated: Sequence[Annotation], path: Path, *, several: boo
             what = f"has {len(one.labels)} labels ({', '.join(one.labels)})" if one.labels else "has no label"
             refuse(what, one.where, "give it one, or set task.several = true")
         examples.append(TextExample(text=one.text, labels=tuple(dict.fromkeys(one.labels)), where=one.where))
-    notes = tuple(_unread(annotated))
-    return LabelledTexts(examples=tuple(examples), text_column="text", label_column="label", notes=notes)
+    return LabelledTexts(
+        examples=tuple(examples),
+        text_column="text",
+        label_column="label",
+        notes=tuple(_unread(annotated)),
+        others=tuple(dict.fromkeys(name for one in annotated for name in one.beside)),
+    )
 
 
 def _of_spans(annotated: Sequence[Annotation], path: Path, *, mend: bool) -> LabelledTokens:
@@ -322,7 +333,7 @@ def _of_spans(annotated: Sequence[Annotation], path: Path, *, mend: bool) -> Lab
         written="IOB2",
         stray=(),
         mended=mended,
-        unread=(*_unread(annotated), *_unasked(annotated), *_passed_over(path)),
+        unread=(*_unread(annotated), *_unasked(annotated), *passed_over(path)),
     )
 
 
@@ -354,8 +365,8 @@ def _unasked(annotated: Sequence[Annotation]) -> Iterator[str]:
         yield f"labels of {count} whole text(s) are left aside"
 
 
-def _passed_over(path: Path) -> Iterator[str]:
-    """Texts of a folder that nothing says anything of."""
+def passed_over(path: Path) -> Iterator[str]:
+    """How many texts of a folder nothing says anything of."""
     if path.is_dir() and (count := brat.passed_over(path)):
         yield f"{count} text(s) without {brat.MARKS} beside them are passed over"
 

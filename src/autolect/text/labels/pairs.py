@@ -167,13 +167,13 @@ def read_pairs(
     note = f"texts from columns {shown[0]} and {shown[1]}"
     note += f", answers from {shown[2]}" if answered else ""
     note += "" if named else f"; without a header, the first row is {' | '.join(header)[:_SHOWN]}"
-    others = [name for at, name in enumerate(header) if at not in (*chosen, kind)] if named else []
-    left = [f"not read: {', '.join(name or 'a column without a name' for name in others)}"] if others else []
+    others = columns.others(header if named else None, len(header), (*chosen, kind))
+    left = [f"not read: {', '.join(others)}"] if others else []
     return ReadPairs(
         examples=tuple(examples),
         notes=(note, *left, *notes),
         columns=tuple(header[at] for at in chosen) if named else (),
-        others=tuple(others),
+        others=others,
     )
 
 
@@ -254,9 +254,12 @@ def _choose(
         for name, key in zip(asked, keys, strict=True)
     ]
     if header is not None:
+        names = ["" if at in (*found, aside) else name.casefold() for at, name in enumerate(header)]
+        twins = next((both for both in TWINS if {*both} <= {*names}), None)
+        if twins is not None and found[:2] == [None, None]:
+            found[:2] = [names.index(name) for name in twins]
         for place, usual in enumerate((FIRST_NAMES, SECOND_NAMES, GOLD_NAMES)[:wanted]):
             if found[place] is None:
-                names = [name.casefold() for name in header]
                 found[place] = next((names.index(name) for name in usual if name in names), None)
     free = [at for at in range(width) if at not in found and at != aside]
     numbers = [at for at in free if _wordiness(body, at)[0] == 0]

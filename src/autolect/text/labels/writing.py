@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,8 @@ from autolect.text.labels.annotation import Annotation, tagged
 from autolect.text.streams import refuse
 
 HEADER = ("text", "label")
+_LARGEST = 1e15
+"""Larger numbers stay text: not every reader keeps all of their digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Rows:
 
 def tsv(table: Rows) -> str:
     """Cells parted by tabs; UserError where one has a tab or a line break."""
-    lines = ["\t".join(table.header)]
-    for row, where in zip(table.rows, table.places, strict=True):
+    lines = []
+    for row, where in zip((table.header, *table.rows), (*table.places[:1], *table.places), strict=True):
         if any(character in cell for cell in row for character in "\t\n\r\0"):
             refuse("has a tab or a line break, which TSV cannot hold", where, "write .csv or .jsonl")
         lines.append("\t".join(row))
@@ -72,7 +73,9 @@ def dump_csv(annotations: Sequence[Annotation]) -> str:
 
 def dump_jsonl(annotations: Sequence[Annotation]) -> str:
     """Text and label, or tokens and tags, one object a line."""
-    labelled = any(one.labels for one in annotations)
+    labelled = any(one.labels for one in annotations) or not any(
+        one.marks or one.tokens for one in annotations
+    )
     several = any(len(one.labels) != 1 for one in annotations)
     rows = (_labelled(one, several=several) if labelled else _tagged(one) for one in annotations)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -116,7 +119,7 @@ def _number(cell: str) -> float | None:
     for read in (int, float):
         with contextlib.suppress(ValueError):
             value = read(cell)
-            if str(value) == cell and math.isfinite(value):
+            if str(value) == cell and abs(value) < _LARGEST:
                 return value
     return None
 
@@ -132,8 +135,12 @@ def _tagged(one: Annotation) -> dict[str, object]:
     return {"tokens": words, "tags": tags}
 
 
+HOLD = "write doccano, label-studio or brat, which hold any spans, or add --set task.kind=tag task.mend=true"
+"""What can be done with spans that tags cannot say."""
+
+
 def _words(one: Annotation) -> tuple[list[str], list[str]]:
     if one.tags is not None and one.tokens is not None:
         return [one.text[start:end] for start, end in one.tokens], list(one.tags)
-    found = tagged(one, mend=False, otherwise="write doccano, label-studio or brat, which hold any spans")
+    found = tagged(one, mend=False, otherwise=HOLD)
     return [one.text[start:end] for start, end in found.tokens], list(found.tags)
