@@ -34,8 +34,6 @@ Places = tuple[Sequence[int], Sequence[int]]
 NOWHERE: Places = ((), ())
 QUERIES, SCORES = 64, 1 << 24
 """Queries that are compared with all texts together, but for no more scores than so many at once."""
-BLOCK = 1 << 16
-"""Texts whose vectors are read together."""
 MEANING = 0.7
 """What a cosine of 1 counts beside the best score by words. Chosen on every other query of two sets, where
 adding scores was better than adding reciprocal ranks (docs/LOG.md)."""
@@ -71,7 +69,7 @@ def index(folder: Path, model: Path, patterns: Sequence[str], *, column: str, pr
     with files.saving(folder, kind=KIND, facts={"texts": len(texts), "bundle": lect.name}) as beside:
         (beside / TEXTS).write_bytes(b"".join(lines))
         np.save(beside / ENDS, np.cumsum([0, *map(len, lines)], dtype=np.int64))
-        np.save(beside / VECTORS, vectors.astype(np.float16))
+        np.save(beside / VECTORS, vectors)
         _save_matrix(beside / BY_TEXT, postings.by_text)
         _save_matrix(beside / BY_TERM, postings.by_term)
         shutil.copytree(model, beside / BUNDLE)
@@ -149,15 +147,7 @@ class Index:
         asked = lexical.asked(queries, language=self.lect.info.language)
         vectors = self.lect.embed(queries)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        return fit(self._postings, asked, self._cosines(vectors), own=own)
-
-    def _cosines(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(Q,N) of unit vectors (Q,D) and those of the texts."""
-        found = np.empty((len(vectors), len(self)), np.float32)
-        for begin in range(0, len(self), BLOCK):
-            some = self._vectors[begin : begin + BLOCK].astype(np.float32)
-            np.matmul(vectors, some.T, out=found[:, begin : begin + BLOCK])
-        return found
+        return fit(self._postings, asked, vectors @ self._vectors.T, own=own)
 
     def _best(self, scores: NDArray[np.float32], count: int) -> list[Found]:
         return [self._found(int(at), float(scores[at])) for at in lexical.best(scores, count)]
