@@ -210,8 +210,9 @@ def test_every_flipped_bit_is_found(tmp_path_factory: pytest.TempPathFactory, da
 
 def test_a_newer_manifest_is_refused_and_a_wrong_kind_is_named(tmp_path: Path) -> None:
     saved(tmp_path / "x", "a")
-    with pytest.raises(UserError, match="is a thing, not a bundle"):
-        files.verify(tmp_path / "x", kind="bundle")
+    with pytest.raises(UserError, match="is a thing, not an index") as told:
+        files.verify(tmp_path / "x", kind="index")
+    assert told.value.fix == "name a folder that is an index"
     raw = json.loads((tmp_path / "x" / files.MANIFEST).read_text())
     raw["manifest_version"] = files.MANIFEST_VERSION + 1
     del raw["digest"]
@@ -254,6 +255,15 @@ def test_a_full_disk_that_a_library_tells_in_words_is_a_users_error(tmp_path: Pa
     ):
         raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a place where no folder can be made")
+def test_a_place_that_cannot_be_made_is_a_users_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file") as told:
+        files.save_file(Path("/proc/nowhere/x"), "text")
+    assert told.value.fix
+    with pytest.raises(UserError, match="too long"):
+        files.save_file(tmp_path / ("x" * 300), "text")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS])

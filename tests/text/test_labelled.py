@@ -587,6 +587,8 @@ def test_quotes_are_text_in_records_and_taken_off_where_every_cell_has_them(tmp_
     assert texts(tmp_path, "a.jsonl", line).examples[0].text == '"""x"""'
     read = texts(tmp_path, "a.tsv", '"text"\t"label"\n"one"\t"a"\n"two"\t"b"\n')
     assert [(one.text, one.label) for one in read.examples] == [("one", "a"), ("two", "b")]
+    read = texts(tmp_path, "a.tsv", '"text"\t"label"\n"one"\t1\n"two"\t0\n')
+    assert [(one.text, one.label) for one in read.examples] == [("one", "1"), ("two", "0")]
 
 
 @pytest.mark.parametrize(

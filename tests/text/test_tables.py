@@ -64,6 +64,17 @@ def test_an_open_quote_in_tsv_swallows_no_rows(write: Write) -> None:
     assert [d.where for d in found] == [f"train.tsv:{line}" for line in range(2, 6)]
 
 
+def test_names_of_a_header_have_no_blanks_around_them(write: Write) -> None:
+    assert texts(write("a.csv", "id, text \n1, a \n")) == [" a "]
+    assert texts(write("a.tsv", "text \tid\na\t1\n")) == ["a"]
+
+
+def test_quotes_between_tabs_are_a_programs_where_the_whole_header_has_them(write: Write) -> None:
+    rows = '"a ""b"""\t1\n"c\t2\nd\t"3"\n'
+    assert texts(write("a.tsv", f'"text"\t"id"\n{rows}')) == ['a "b"', '"c', "d"]
+    assert texts(write("a.tsv", f'text\t"id"\n{rows}')) == ['"a ""b"""', '"c', "d"]
+
+
 def test_a_tsv_row_of_another_width_is_named(write: Write) -> None:
     path = write("a.tsv", 'text\tlabel\na\t1\n\n"b\tc"\t2\n')
     assert error(path).where == f"{path}:4"

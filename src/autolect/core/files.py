@@ -143,7 +143,8 @@ def read_manifest(folder: Path, *, kind: str | None = None) -> Manifest:
             fix="update autolect",
         )
     if kind is not None and manifest.kind != kind:
-        raise UserError(f"is a {manifest.kind}, not a {kind}", where=str(folder))
+        what, wanted = _one(manifest.kind), _one(kind)
+        raise UserError(f"is {what}, not {wanted}", where=str(folder), fix=f"name a folder that is {wanted}")
     return manifest
 
 
@@ -233,6 +234,8 @@ _DISK = {
     errno.EPERM: "choose a folder that you may write to with --out",
     errno.EROFS: "the file system is read-only: choose another folder with --out",
     errno.ENOTDIR: "a file stands where a folder is needed: choose another folder with --out",
+    errno.ENOENT: "it is gone, or its folder cannot be made: name another place",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EEXIST: "a file stands where a folder is needed: choose another folder with --out",
 }
 
@@ -243,6 +246,11 @@ def _refusal(error: Exception) -> int:
         return error.errno or 0
     found = re.search(r"\(os error (\d+)\)", str(error))
     return int(found.group(1)) if found else 0
+
+
+def _one(kind: str) -> str:
+    """A kind of folder with its article."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _free(path: Path) -> str:

@@ -161,6 +161,10 @@ class FinetuneConfig(TrainConfig):
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     """Each layer of the encoder learns at this share of the rate of the one above it, the embedding at that
     of a layer below them all (Howard & Ruder 2018)."""
+    average: int = Field(default=1, ge=1, le=100)
+    """So many networks learn, from one start and each in an order of its own. They share the budget and the
+    looks at valid; the mean of their weights is kept (Wortsman 2022), unless valid says that they do better
+    alone."""
 
 
 class SearchConfig(Section):

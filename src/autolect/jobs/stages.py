@@ -15,7 +15,7 @@ from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe
 from autolect.train.history import EVENTS
 
-CODE_SCHEMA = 17
+CODE_SCHEMA = 18
 """Raised when a stage's output would differ for the same inputs, so that old folders are made anew."""
 
 Make = Callable[[Path, dict[str, Any]], None]

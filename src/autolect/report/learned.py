@@ -92,7 +92,7 @@ def finetuning(facts: dict[str, Any]) -> Chapter | None:
         blocks.append(
             Figure(
                 plots.learning_curve({"valid": (steps, scores)}, x="step", y="score on valid"),
-                f"Score on valid as it learned; the weights of step {metrics['best_step']:,} were kept.",
+                f"Score on valid as it learned; {_kept(metrics)}.",
                 f"Score on valid from {scores[0]:.3f} to {max(scores):.3f}",
             )
         )
@@ -110,7 +110,7 @@ def finetuning(facts: dict[str, Any]) -> Chapter | None:
         for name, value in metrics.items()
         if name.startswith("valid_") and name != "valid_score"
     ]
-    rows += [("best step", f"{metrics['best_step']:,} of {metrics['steps']:,}")]
+    rows += [("best step", summary.best_step(metrics))]
     rows += [
         (split, str(task["settings"][split]))
         for split in ("train", "valid", "test")
@@ -125,6 +125,14 @@ def finetuning(facts: dict[str, Any]) -> Chapter | None:
             " After all choices the model learned once more from the train and the valid examples together."
         )
     return Chapter("Fine-tuning", lead, tuple(blocks))
+
+
+def _kept(metrics: dict[str, Any]) -> str:
+    """Which weights a fine-tuned model has."""
+    networks = metrics.get("averaged", 1)
+    if networks > 1:
+        return f"{networks:,} networks one after the other, the mean of each one's best weights was kept"
+    return f"the weights of step {metrics['best_step']:,} were kept"
 
 
 def _searched(facts: dict[str, Any], section: str) -> dict[str, Any]:

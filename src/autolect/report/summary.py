@@ -59,15 +59,21 @@ def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def learned(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """How good a fine-tuned model is on valid, and which of its steps that was."""
-    best = f"{metrics['best_step']:,} of {metrics['steps']:,}"
-    if not metrics["best_step"]:
-        best += ": no step of the training was better than what was fitted before it"
     shown = [
         (name.replace("_", " "), f"{value:.3f}")
         for name, value in metrics.items()
         if name.startswith("valid_") and name != "valid_score"
     ]
-    return [*shown, ("best step", best)]
+    return [*shown, ("best step", best_step(metrics))]
+
+
+def best_step(metrics: dict[str, Any]) -> str:
+    """Which of its steps a fine-tuned model is of."""
+    found = f"{metrics['best_step']:,} of {metrics['steps']:,}"
+    if not metrics["best_step"]:
+        return f"{found}: no step of the training was better than what was fitted before it"
+    networks = metrics.get("averaged", 1)
+    return f"{found}; the mean of the weights of {networks:,} networks is kept" if networks > 1 else found
 
 
 def tables(facts: dict[str, Any]) -> list[PlainTable]:

@@ -247,7 +247,8 @@ def _columns_fix(file: _File, column: str, columns: Mapping[str, Any] | Sequence
 
 
 def _table(file: _File) -> Iterator[Document]:
-    rows = tables.cut_rows(streams.whole_lines(file.stream), path=file.stream.path)
+    path = file.stream.path
+    rows = tables.headed(tables.cut_rows(streams.whole_lines(file.stream), path=path), path=path)
     header = next(rows, None)
     if header is None:
         return

@@ -63,23 +63,45 @@ def unquoted(rows: Sequence[Row], *, path: Path) -> tuple[list[Row], int]:
     """Rows without the quotes that a program set around cells between tabs, and how many cells had them.
 
     They are taken off where every cell with a quote is well-formed, and one holds doubled ones, as no text
-    has them by accident, or every cell has them; otherwise quotes are text.
+    has them by accident, or all cells of the first row have them; otherwise quotes are text.
     """
-    if holds_records(path) or suffix(path) == ".csv":
+    if not rows or holds_records(path) or suffix(path) == ".csv":
         return list(rows), 0
     cells = [cell for row in rows for cell in row.cells if cell]
     held = [cell for cell in cells if '"' in cell]
-    written = len(held) == len(cells) or any('""' in cell[1:-1] for cell in held)
+    written = _all_quoted(rows[0].cells) or any('""' in cell[1:-1] for cell in held)
     if not written or not all(_QUOTED.fullmatch(cell) for cell in held):
         return list(rows), 0
-    return [replace(row, cells=tuple(map(_bare, row.cells))) for row in rows], len(held)
+    return [replace(row, cells=tuple(cell and _bare(cell) for cell in row.cells)) for row in rows], len(held)
+
+
+def headed(rows: Iterable[Cut], *, path: Path) -> Iterator[Cut]:
+    """The rows of a table whose first one is a header: its names have no blanks around them.
+
+    Where columns are parted by tabs and the header has quotes around each name, quotes around the other
+    cells are no text, either.
+    """
+    rest = iter(rows)
+    header = next(rest, None)
+    if header is None:
+        return
+    bare = suffix(path) != ".csv" and _all_quoted(header.cells)
+    names = map(_bare, header.cells) if bare else header.cells
+    yield Cut(header.number, [name.strip() for name in names])
+    for row in rest:
+        yield Cut(row.number, list(map(_bare, row.cells))) if bare else row
+
+
+def _all_quoted(cells: Iterable[str | None]) -> bool:
+    filled = [cell for cell in cells if cell]
+    return bool(filled) and all(map(_QUOTED.fullmatch, filled))
 
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
-def _bare(cell: str | None) -> str | None:
-    return cell[1:-1].replace('""', '"') if cell and '"' in cell else cell
+def _bare(cell: str) -> str:
+    return cell[1:-1].replace('""', '"') if _QUOTED.fullmatch(cell) else cell
 
 
 def _separator(line: str) -> tuple[str, bool]:

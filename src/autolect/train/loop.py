@@ -50,6 +50,8 @@ class Outcome:
     looks: tuple[tuple[int, float], ...]
     """(step, score on valid), the start first."""
     resumed_at: int = 0
+    averaged: int = 1
+    """Networks whose weights the kept ones are the mean of."""
 
 
 @dataclass(slots=True)

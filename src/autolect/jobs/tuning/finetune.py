@@ -27,7 +27,8 @@ from autolect.text.labels.formats import brat
 from autolect.text.labels.split import Overlap, Parts, conflicts, drawn, normalise, overlap
 from autolect.text.readers import Document
 from autolect.text.reading import Reader
-from autolect.train.loop import Outcome, fit
+from autolect.train.average import fit_average
+from autolect.train.loop import Outcome
 from autolect.train.trouble import finite
 
 LEARNING = "learning.json"
@@ -178,7 +179,7 @@ def train_task(
             f"{what}: on a GPU this task was seen to ignore what it reads, for a reason that is not known;"
             " with CUDA_VISIBLE_DEVICES= in the environment the processor trains it"
         )
-    outcome = fit(
+    outcome = fit_average(
         goal,
         recipe.finetune,
         seed=recipe.seed,
@@ -239,6 +240,7 @@ def write_task_bundle(
     config: Any = recipe.task
     metrics = {f"valid_{name}": value for name, value in outcome.best.figures.items()}
     metrics |= {"valid_score": outcome.best.value, "steps": outcome.steps, "best_step": outcome.best_step}
+    metrics["averaged"] = outcome.averaged
     looks = [[step, finite(score)] for step, score in outcome.looks]
     files.save_json(folder / LEARNING, looks)
     write_info(

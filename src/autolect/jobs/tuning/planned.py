@@ -76,6 +76,7 @@ class Labels:
         more = bool(getattr(task, "unlabelled", ())) + getattr(task, "refit", False)
         shares: tuple[float, ...] = getattr(task, "curve", ())
         trained = max(self.search.workers + more, len(shares))
+        trained *= self.recipe.finetune.average
         return trained * checkpoints + (kept * sum(sizes) if self.recipe.search else 0.0)
 
     def _in_turn(self, device: Device) -> float:

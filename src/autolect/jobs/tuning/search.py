@@ -18,7 +18,7 @@ from autolect.jobs.stages import Run
 from autolect.jobs.tuning.attempts import Attempt
 from autolect.jobs.tuning.crew import Hopeless, Work, crew
 from autolect.jobs.tuning.finetune import Data
-from autolect.train import checkpoint
+from autolect.train import average
 from autolect.train.trouble import finite
 
 TRIALS, FINALISTS = "trials.json", "finalists.json"
@@ -245,7 +245,7 @@ class _Search:
             self.run.progress.say(f"{one.what}: {came}")
             with self.slots.saving({"key": self.key, "step": len(self.known)}) as beside:
                 files.save_json(beside / TRIALS, self.known)
-            checkpoint.clear(one.work)
+            average.clear(one.work)
         return bool(missing)
 
     def _recalled(self) -> dict[str, _Known]:
