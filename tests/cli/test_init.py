@@ -114,6 +114,32 @@ def test_a_table_that_is_taken_for_text_is_named(tmp_path: Path) -> None:
     assert "(title, description)" in rows["faq.tsv"]
 
 
+def test_folders_that_may_be_labels_are_text_and_told(tmp_path: Path) -> None:
+    for name in ("pos", "neg"):
+        (tmp_path / "reviews" / name).mkdir(parents=True)
+        (tmp_path / "reviews" / name / "1.txt").write_text(ENGLISH * 50)
+    found = init([str(tmp_path / "reviews")], recipe=tmp_path / "r.toml")
+    assert dict(found.rows)["task"] == "none"
+    assert (
+        f"(neg, pos) are labels: --set task.kind=classify task.train={tmp_path}"
+        in dict(found.rows)["reviews"]
+    )
+
+
+def test_a_table_without_a_header_is_asked_about(tmp_path: Path) -> None:
+    rows = "".join(f"{number} {ENGLISH.strip()}\t{ENGLISH.strip()} {number}\n" for number in range(9))
+    (tmp_path / "pairs.tsv").write_text(rows)
+    with pytest.raises(UserError, match="has no header, as it seems"):
+        init([str(tmp_path / "pairs.tsv")], recipe=tmp_path / "r.toml")
+
+
+def test_a_labelled_json_array_serves_as_text_too(tmp_path: Path) -> None:
+    rows = [{"text": f"{ENGLISH.strip()} {number}", "label": "ab"[number % 2]} for number in range(30)]
+    (tmp_path / "t.json").write_text(json.dumps(rows))
+    found = made(tmp_path, "t.json").model_dump()
+    assert (found["task"]["kind"], found["corpus"]["files"]) == ("classify", (str(tmp_path / "t.json"),))
+
+
 def test_paths_with_quotes_survive(tmp_path: Path) -> None:
     folder = tmp_path / 'my "notes" \\ 笔记'
     folder.mkdir()

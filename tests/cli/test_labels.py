@@ -255,6 +255,21 @@ def test_convert_reads_as_the_settings_say(tmp_path: Path, capsys: pytest.Captur
     assert "1 span(s) widened" in capsys.readouterr().out
 
 
+def test_folders_are_written_and_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = file(tmp_path, "a.tsv", "text\tlabel\nfine film\tpos\ndull film\tneg\nnice\tpos\n")
+    folders, again = str(tmp_path / "films"), str(tmp_path / "b.tsv")
+    answer(capsys, "labels", "convert", source, folders, "--to", "folders")
+    assert (tmp_path / "films" / "pos" / "000003.txt").read_text() == "nice"
+    assert called("labels", "convert", folders, again) == 0
+    assert (tmp_path / "b.tsv").read_text() == Path(source).read_text()
+
+
+def test_a_table_of_two_texts_may_be_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = file(tmp_path, "a.tsv", "".join(f"the cat {n}\tdie Katze {n}\n" for n in range(20)))
+    assert called("labels", "convert", source, str(tmp_path / "b.jsonl")) == 2
+    assert "--set task.kind=pair or =translate" in capsys.readouterr().err
+
+
 def test_settings_do_not_hide_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = '{"text": "Ann met Bob", "label": [[0, 3, "PER"], [0, 7, "ACT"]], "relations": [1]}\n'
     source = file(tmp_path, "a.jsonl", content)

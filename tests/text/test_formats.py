@@ -84,7 +84,7 @@ def test_doccano_spans_become_tags_of_words(tmp_path: Path, content: str) -> Non
 
 
 def test_what_nobody_reads_is_told() -> None:
-    assert formats.known().keys() == {"doccano", "label-studio", "brat"}
+    assert formats.known().keys() == {"doccano", "label-studio", "brat", "folders"}
 
 
 def test_relations_are_told_to_be_left_aside(tmp_path: Path) -> None:
@@ -107,6 +107,58 @@ def test_texts_of_brat_without_spans_are_counted(tmp_path: Path) -> None:
     place = brat(tmp_path, "Ann met Bob", "T1\tPER 0 3\tAnn\n")
     (place / "later.txt").write_text("not labelled yet")
     assert "1 text(s) without .ann beside them are passed over" in read_tokens(place).notes
+
+
+def reviews(folder: Path, files: dict[str, str]) -> Path:
+    place = folder / "reviews"
+    for name, text in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text, encoding="utf-8")
+    return place
+
+
+def test_a_folder_for_each_label_holds_its_texts(tmp_path: Path) -> None:
+    files = {"pos/2.txt": "很好\n真的", "neg/1.txt": "bad", "pos/.x.txt": "no", "pos/note.md": "no"}
+    read = read_texts(reviews(tmp_path, files))
+    assert [(one.text, one.label) for one in read.examples] == [("bad", "neg"), ("很好\n真的", "pos")]
+    assert read.examples[0].where.endswith("neg/1.txt")
+    assert not read.notes
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"pos/1.txt": "a"},
+        {"pos/1.txt": "a", "neg/1.txt": "b", "other.txt": "c"},
+        {"pos/1.txt": "a", "neg/deep/1.txt": "b"},
+        {"pos/1.txt": "a", "neg/1.txt": "b", "neg/1.ann": ""},
+    ],
+    ids=["one label", "texts of no label", "folders in folders", "brat's"],
+)
+def test_other_folders_are_no_labels(tmp_path: Path, files: dict[str, str]) -> None:
+    found = formats.find(reviews(tmp_path, files), encoding="utf-8")
+    assert found is None or found.NAME != "folders"
+
+
+def test_an_empty_text_in_a_folder_is_named(tmp_path: Path) -> None:
+    place = reviews(tmp_path, {"pos/1.txt": "a", "neg/1.txt": " \n"})
+    with pytest.raises(UserError, match="has an empty text") as told:
+        read_texts(place)
+    assert told.value.where == str(place / "neg" / "1.txt")
+
+
+@pytest.mark.parametrize(
+    ("one", "what"),
+    [
+        (Annotation(text="a", where="w", labels=("x/y",)), "can name no folder"),
+        (Annotation(text="a", where="w", labels=(".x",)), "can name no folder"),
+        (Annotation(text="a", where="w", labels=("x", "y")), "has 2 labels"),
+        (Annotation(text="a", where="w", labels=("x",), marks=(Mark(0, 1, "x"),)), "has spans"),
+    ],
+)
+def test_what_folders_cannot_hold_is_refused(one: Annotation, what: str) -> None:
+    with pytest.raises(UserError, match=what):
+        formats.known()["folders"].dump([one])
 
 
 def test_brat_counts_line_breaks_and_leaves_relations_aside(tmp_path: Path) -> None:

@@ -191,12 +191,26 @@ def test_a_bad_json_line_is_named(write: Write, record: str) -> None:
     [
         ("a.jsonl", '{"one": "a", "other": "b"}\n{"one": "c", "other": ""}\n'),
         ("a.tsv", "other\tone\nb\ta\n\tc\n"),
+        ("a.json", '[{"one": "a", "other": "b"}, {"one": "c", "other": ""}]'),
     ],
 )
 def test_of_several_columns_each_cell_is_a_document(write: Write, name: str, content: str) -> None:
     found = list(read(write(name, content), column=("one", "other")))
     assert [one.text for one in found] == ["a", "b", "c"]
     assert found[0].where == found[1].where
+
+
+@pytest.mark.parametrize("second", ["5", '{"text": 5}', '{"body": "b"}', '{"text": "\\ud800"}'])
+def test_a_bad_record_of_an_array_is_named(write: Write, second: str) -> None:
+    caught = error(write("a.json", f'[{{"text": "a"}}, {second}]'))
+    assert caught.where.endswith(("a.json", "a.json[2]", "a.json:2"))
+
+
+def test_an_array_is_read_where_it_is_named_and_not_among_the_files_of_a_folder(write: Write) -> None:
+    path = write("a.json", '[{"text": "a"}]')
+    note = write("b.txt", "b")
+    assert expand([str(path.parent)]) == [note]
+    assert expand([str(path)]) == [path]
 
 
 def test_a_missing_json_column_tells_which_there_are(write: Write) -> None:

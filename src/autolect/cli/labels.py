@@ -58,7 +58,8 @@ def convert(
         Path, typer.Argument(metavar="TO", help="A file that is not there yet; .tsv .csv .jsonl .conll.")
     ],
     form: Annotated[
-        str | None, typer.Option("--to", metavar="FORMAT", help="doccano, label-studio or brat (a folder).")
+        str | None,
+        typer.Option("--to", metavar="FORMAT", help="doccano, label-studio, or brat or folders (a folder)."),
     ] = None,
     assignments: options.Assignments = None,
     encoding: Annotated[str, typer.Option("--encoding", help="Of the file that is read.")] = "utf-8",

@@ -16,6 +16,7 @@ from autolect.core.errors import UserError
 from autolect.jobs.labels.look import LARGEST_LOOK, TABLES, TAGGED, Look, look
 from autolect.text import language, readers, streams, tables
 from autolect.text.labels import columns
+from autolect.text.labels.formats import folders
 
 SAMPLE_CHARACTERS = 200_000
 """How much text is read to tell the language and the bytes a character takes."""
@@ -79,6 +80,8 @@ _AMOUNTS = (
     _Amount(3e8, 16000, 90),
     _Amount(float("inf"), 32000, 480),
 )
+_LONGEST_NAME = 40
+"""A first row with a longer cell is no header."""
 _SHOWN = 60
 """Characters of a header that are shown."""
 _HEAD = 64
@@ -133,7 +136,7 @@ def propose(patterns: Sequence[str], *, beside: Path, minutes: float | None = No
     written = _short(patterns, plain, paths, beside) if plain else [_from(parts["train"].path, beside)]
     return Proposal(
         text=_text(written, code, size, parts, column=column, beside=beside),
-        rows=(*_rows(corpus, code, total, size, parts), *_untold(plain)),
+        rows=(*_rows(corpus, code, total, size, parts), *_untold(plain), *_foldered(patterns)),
     )
 
 
@@ -179,6 +182,13 @@ def _text_column(plain: Sequence[Path]) -> str:
     usual = next((name for name in columns.TEXT_NAMES[0] if name in names), "")
     if usual or len(rows) < 2:
         return usual or "text"
+    if max(map(len, names)) > _LONGEST_NAME:
+        raise UserError(
+            "has no header, as it seems: its first row is a text",
+            where=str(path),
+            fix="write names of the columns into a first line; a recipe with task.train and task.kind ="
+            ' "translate" or "pair" learns from pairs of texts as they are',
+        )
     sizes = [sum(len(row.cells[at] or "") for row in rows[1:]) for at in range(len(names))]
     return names[sizes.index(max(sizes))]
 
@@ -266,6 +276,15 @@ def _untold(plain: Sequence[Path]) -> Iterator[tuple[str, str]]:
                 f"{path.name}",
                 f"text; labels, if it has any, are not known by its columns ({names[:_SHOWN]})",
             )
+
+
+def _foldered(patterns: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Folders of text whose own folders may be labels: somebody may know."""
+    for folder in map(Path, patterns):
+        if folders.is_mine(folder, encoding="utf-8"):
+            names = ", ".join(sorted(one.name for one in folder.iterdir() if one.is_dir()))
+            key = f"--set task.kind=classify task.train={folder}"
+            yield (f"{folder.name}", f"text; if its folders ({names[:_SHOWN]}) are labels: {key}")
 
 
 def _round(characters: float) -> str:

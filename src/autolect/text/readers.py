@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from autolect.core.errors import UserError
-from autolect.text import conll, streams, tables
+from autolect.text import conll, records, streams, tables
 from autolect.text.segment import join
 from autolect.text.streams import LINE_CHARACTERS, Line, TextFile
 
@@ -206,24 +206,30 @@ def _jsonl(file: _File) -> Iterator[Document]:
             file.refuse(f"is not valid JSON ({error})", at=line.number, fix="one object per line is needed")
         if not isinstance(record, dict):
             file.refuse(f"is a {type(record).__name__}, not a JSON object", at=line.number)
-        record = tables.flat(record)
-        if file.style is not None and file.style not in record:
-            file.refuse(f"{file.style!r} is missing", at=line.number, fix="mend it, or corpus.style")
-        for column in file.columns:
-            text = _text_of(file, record, column, line)
-            yield file.document(text, line.number, _said(record.get(file.style or "")))
+        for one in _of_record(file, record, line.number):
+            # Only an escape can smuggle a lone surrogate in, since decoding is strict.
+            if "\\u" in line.text and (lone := re.search("[\ud800-\udfff]", one.text)):
+                file.refuse(f"has a lone surrogate {lone[0]!r}", at=line.number, fix="repair it")
+            yield one
 
 
-def _text_of(file: _File, record: dict[str, Any], column: str, line: Line) -> str:
-    """The text in one column of a record."""
-    text = record.get(column)
-    if not isinstance(text, str):
-        what = "is not a string" if column in record else "is missing"
-        file.refuse(f"{column!r} {what}", at=line.number, fix=_columns_fix(file, column, record))
-    # Only an escape can smuggle a lone surrogate in, since decoding is strict.
-    if "\\u" in line.text and (lone := re.search("[\ud800-\udfff]", text)):
-        file.refuse(f"lone surrogate {lone[0]!r} in {column!r}", at=line.number, fix="repair it")
-    return text
+def _json(file: _File) -> Iterator[Document]:
+    found = records.read_records(file.stream.path, encoding=file.stream.encoding)
+    for number, record in enumerate(found, start=1):
+        yield from _of_record(file, record.values, number)
+
+
+def _of_record(file: _File, record: dict[str, Any], number: int) -> Iterator[Document]:
+    """The text in each column that was asked for; number: of its line, or of the record in an array."""
+    record = tables.flat(record)
+    if file.style is not None and file.style not in record:
+        file.refuse(f"{file.style!r} is missing", at=number, fix="mend it, or corpus.style")
+    for column in file.columns:
+        text = record.get(column)
+        if not isinstance(text, str):
+            what = "is not a string" if column in record else "is missing"
+            file.refuse(f"{column!r} {what}", at=number, fix=_columns_fix(file, column, record))
+        yield file.document(text, number, _said(record.get(file.style or "")))
 
 
 def _said(value: Any) -> str:
@@ -309,11 +315,11 @@ def _sentences(file: _File, layout: Literal["conll", "conllu"]) -> Iterator[Docu
 
 _Reader = Callable[[_File], Iterator[Document]]
 _FORMATS: dict[str, _Reader] = {".txt": _plain, ".md": _plain, ".jsonl": _jsonl, ".ndjson": _jsonl}
-_FORMATS |= {".csv": _table, ".tsv": _table, ".parquet": _parquet, ".conllu": _conllu}
+_FORMATS |= {".csv": _table, ".tsv": _table, ".parquet": _parquet, ".conllu": _conllu, ".json": _json}
 _FORMATS |= dict.fromkeys((".conll", ".iob", ".iob2", ".bio"), _conll)
 
 
-_WITH_COLUMNS: tuple[_Reader, ...] = (_jsonl, _table, _parquet)
+_WITH_COLUMNS: tuple[_Reader, ...] = (_jsonl, _json, _table, _parquet)
 
 
 def _known() -> str:
@@ -344,5 +350,6 @@ def _matches(pattern: str) -> list[Path]:
 def _below(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file() and _readable(path) is not None:
+        # A .json may hold anything, so it is read where it is named.
+        if not hidden and path.is_file() and _readable(path) not in (None, _json):
             yield path

@@ -206,7 +206,8 @@ def _bytes(file: TextFile) -> Iterator[bytes]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         refuse(f"is damaged or cut short ({error})", where, "compress or copy it again")
     except IsADirectoryError:
-        refuse("is a folder, and none of brat's or of a saved dataset", where, "name a file in it")
+        what = "is a folder, and none of brat's, of a saved dataset or of a folder for each label"
+        refuse(what, where, "name a file in it")
     except OSError as error:
         refuse(f"cannot be read ({error.strerror})", where, "check the path and its permissions")
 

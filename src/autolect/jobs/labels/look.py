@@ -10,7 +10,7 @@ from autolect.core.errors import UserError
 from autolect.text import conll, records, streams, tables
 from autolect.text.labels import columns, formats, labelled
 from autolect.text.labels.annotation import Annotation, tagged
-from autolect.text.labels.formats import brat
+from autolect.text.labels.formats import brat, folders
 from autolect.text.labels.pairs import TWINS, holds_pairs, holds_translations
 
 Kind = Literal["classify", "tag", "pair", "translate"]
@@ -50,6 +50,9 @@ def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
         return Look(path, "tag", (), len(labelled.read_tokens(path, encoding=encoding).examples))
     try:
         tool = formats.find(path, encoding=encoding)
+        if tool is not None and tool.NAME == folders.NAME:
+            # Folders may as well be years: nobody but a person knows that they are labels.
+            return None
         if tool is None and (found := _pairs(path, encoding)) is not None:
             return found
         read = list(tool.read(path, encoding=encoding)) if tool is not None else []

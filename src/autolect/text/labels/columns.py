@@ -103,6 +103,10 @@ def others(header: Sequence[str] | None, width: int, read: Sequence[int | None])
     return tuple(name or f"column {at + 1}" for at, name in enumerate(names) if at not in read)
 
 
+class AmbiguousError(UserError):
+    """Columns that cannot be told apart."""
+
+
 class PerhapsHeaderError(UserError):
     """The first row may be a header; column: the number of the texts', from 1."""
 
@@ -232,7 +236,7 @@ class _Chooser:
 
     def _ambiguous(self, what: str, key: str) -> NoReturn:
         shown = " | ".join(_short(cell) for cell in self._first)
-        raise UserError(
+        raise AmbiguousError(
             f"{what}; the first row is: {shown}",
             where=self._where,
             fix=f"set {TEXT_KEY} and {LABEL_KEY} to names in the header, or to numbers counted from 1"

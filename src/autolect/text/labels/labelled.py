@@ -168,7 +168,7 @@ def read_texts(
         examples.append(TextExample(text=text, labels=labels, where=row.where, slice=kind))
     notes = [f"text from column {chosen.text_name!r}, label from {chosen.label_name!r}"]
     notes += [f"not read: {', '.join(chosen.others)}"] if chosen.others else []
-    notes += [f"the quotes of {num_quoted} cell(s) were taken off"] if num_quoted else []
+    notes += [f"the quotes of {num_quoted:,} cell(s) were taken off"] if num_quoted else []
     notes += _perhaps_parted(examples) if several else []
     return LabelledTexts(
         examples=tuple(examples),
@@ -367,7 +367,7 @@ def _unasked(annotated: Sequence[Annotation]) -> Iterator[str]:
 
 def passed_over(path: Path) -> Iterator[str]:
     """How many texts of a folder nothing says anything of."""
-    if path.is_dir() and (count := brat.passed_over(path)):
+    if path.is_dir() and brat.is_mine(path, encoding="") and (count := brat.passed_over(path)):
         yield f"{count} text(s) without {brat.MARKS} beside them are passed over"
 
 
