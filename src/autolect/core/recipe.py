@@ -164,7 +164,7 @@ class FinetuneConfig(TrainConfig):
     average: int = Field(default=1, ge=1, le=100)
     """So many networks learn, from one start and each in an order of its own. They share the budget and the
     looks at valid; the mean of their weights is kept (Wortsman 2022), unless valid says that they do better
-    alone. In as many steps better for sentiment, worse for entities (docs/LOG.md)."""
+    alone. In as many steps it was better on one set, worse on another (docs/LOG.md)."""
 
 
 class SearchConfig(Section):
