@@ -11,6 +11,7 @@ import pytest
 from autolect.core import recipe as recipes
 from autolect.core.errors import UserError
 from autolect.jobs.init import init
+from autolect.text.labels.labelled import read_texts
 
 CHINESE = "我们今天去北京看朋友，天气很好，大家都很高兴。\n"
 ENGLISH = "The harbour was quiet that morning, and nobody spoke of the storm.\n"
@@ -112,6 +113,57 @@ def test_a_table_that_is_taken_for_text_is_named(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in ("books.txt", "faq.tsv")]
     rows = dict(init(files, recipe=tmp_path / "r.toml").rows)
     assert "(title, description)" in rows["faq.tsv"]
+    assert f"`autolect labels check {tmp_path / 'faq.tsv'}` says why" in rows["faq.tsv"]
+
+
+def test_names_in_quotes_are_read_as_the_run_reads_them(tmp_path: Path) -> None:
+    rows = "".join(f'"{ENGLISH.strip()} {number}"\t"one"\n' for number in range(20))
+    (tmp_path / "notes.tsv").write_text('"note"\t"source"\n' + rows)
+    found = made(tmp_path, "notes.tsv")
+    assert found.task is None
+    assert found.corpus is not None
+    assert found.corpus.column == "note"
+
+
+def test_files_of_another_encoding_are_read_and_the_recipe_says_so(tmp_path: Path) -> None:
+    rows = "".join(f"{CHINESE.strip()}{n}\t{'好坏'[n % 2]}\n" for n in range(20))
+    path = tmp_path / "t.tsv"
+    path.write_text("text\tlabel\n" + rows, encoding="gb18030")
+    with pytest.raises(UserError, match="--encoding"):
+        made(tmp_path, "t.tsv")
+    init([str(path)], recipe=tmp_path / "recipe.toml", encoding="gb18030")
+    found = recipes.read(tmp_path / "recipe.toml", environment={}).model_dump()
+    assert (found["corpus"]["encoding"], found["task"]["encoding"]) == ("gb18030", "gb18030")
+    assert found["corpus"]["language"] == "zh"
+
+
+def test_a_folder_stays_a_folder_beside_labelled_files(tmp_path: Path) -> None:
+    (tmp_path / "books").mkdir()
+    for number in range(5):
+        (tmp_path / "books" / f"{number}.txt").write_text(ENGLISH * 20)
+    rows = "".join(f"{ENGLISH.strip()} {n}\t{'good' if n % 2 else 'bad'}\n" for n in range(40))
+    (tmp_path / "films.tsv").write_text(rows)
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "films.test.tsv").write_text(rows)
+    (tmp_path / "mixed" / "a.txt").write_text(ENGLISH * 20)
+    found = made(tmp_path, "books", "films.tsv", "mixed")
+    assert found.corpus is not None
+    assert found.corpus.files == (str(tmp_path / "books"), str(tmp_path / "mixed" / "a.txt"))
+
+
+@pytest.mark.parametrize(
+    ("header", "column", "examples"),
+    [("remark\tmark\n", "remark", 30), (f"{ENGLISH.strip()}\tmark\n", "1", 31)],
+)
+def test_a_first_row_that_may_be_a_header_is_settled_in_the_recipe(
+    tmp_path: Path, header: str, column: str, examples: int
+) -> None:
+    rows = "".join(f"{ENGLISH.strip()} {n}\t{('good', 'bad', 'so-so')[n % 3]}\n" for n in range(30))
+    (tmp_path / "t.tsv").write_text(header + rows)
+    (tmp_path / "books.txt").write_text(ENGLISH * 100)
+    task = made(tmp_path, "t.tsv", "books.txt").model_dump()["task"]
+    assert task["text_column"] == column
+    assert len(read_texts(tmp_path / "t.tsv", text_column=column).examples) == examples
 
 
 def test_folders_that_may_be_labels_are_text_and_told(tmp_path: Path) -> None:
@@ -120,10 +172,8 @@ def test_folders_that_may_be_labels_are_text_and_told(tmp_path: Path) -> None:
         (tmp_path / "reviews" / name / "1.txt").write_text(ENGLISH * 50)
     found = init([str(tmp_path / "reviews")], recipe=tmp_path / "r.toml")
     assert dict(found.rows)["task"] == "none"
-    assert (
-        f"(neg, pos) are labels: --set task.kind=classify task.train={tmp_path}"
-        in dict(found.rows)["reviews"]
-    )
+    assert "(neg, pos) are labels: in the recipe a [task]" in dict(found.rows)["reviews"]
+    assert 'train = "reviews"' in dict(found.rows)["reviews"]
 
 
 def test_a_table_without_a_header_is_asked_about(tmp_path: Path) -> None:

@@ -267,7 +267,19 @@ def test_folders_are_written_and_read_back(tmp_path: Path, capsys: pytest.Captur
 def test_a_table_of_two_texts_may_be_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = file(tmp_path, "a.tsv", "".join(f"the cat {n}\tdie Katze {n}\n" for n in range(20)))
     assert called("labels", "convert", source, str(tmp_path / "b.jsonl")) == 2
-    assert "--set task.kind=pair or =translate" in capsys.readouterr().err
+    assert 'task.kind = "pair" or "translate"' in capsys.readouterr().err
+    assert called("labels", "check", source) == 2
+    assert 'task.kind = "pair" or "translate"' in capsys.readouterr().err
+
+
+def test_a_file_of_another_encoding_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.tsv"
+    rows = "".join(f"{chr(0x4E00 + n) * 9}\t{'好坏'[n % 2]}\n" for n in range(20))
+    path.write_text("text\tlabel\n" + rows, encoding="gb18030")
+    assert called("labels", "check", str(path)) == 2
+    assert "by task.encoding in a recipe, else by --encoding" in capsys.readouterr().err
+    found = answer(capsys, "labels", "check", str(path), "--encoding", "gb18030")
+    assert found["parts"]["train"]["labels"] == {"好": 10, "坏": 10}  # type: ignore[index]
 
 
 def test_settings_do_not_hide_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,6 +121,8 @@ def test_texts_come_from_arguments_a_file_or_standard_input(
         for one, other in zip(given, found, strict=True):
             assert one["text"] == other["text"]
             assert one["latent"] == pytest.approx(other["latent"], abs=1e-5)
+    assert called("encode", pretrained, "I fly", " ") == 2
+    assert "is empty" in capsys.readouterr().err
 
 
 def test_embed_compares_texts_after_cleaning_and_is_no_latent(

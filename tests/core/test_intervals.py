@@ -41,3 +41,17 @@ def test_resampling_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
     whole = intervals.bootstrap(metrics.mean_score, right, seed=3, resamples=50)
     monkeypatch.setattr(intervals, "_CELLS", 7 * 64)
     assert intervals.bootstrap(metrics.mean_score, right, seed=3, resamples=50) == whole
+
+
+def tally(right: list[int]) -> intervals.Tally:
+    return intervals.Tally(counts=np.array(right, dtype=float)[:, None], score=metrics.mean_score)
+
+
+def test_a_difference_that_no_drawing_denies_is_still_not_certain() -> None:
+    found = intervals.difference(tally([1] * 40), tally([0] * 40), seed=0, resamples=999)
+    assert (found.value, found.low, found.high) == (1, 1, 1)
+    assert found.p == pytest.approx(2 / 1000)
+
+
+def test_a_difference_of_nothing_is_certainly_none() -> None:
+    assert intervals.difference(tally([1, 0] * 20), tally([1, 0] * 20), seed=0).p == 1

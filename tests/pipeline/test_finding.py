@@ -61,6 +61,40 @@ def test_texts_are_found_by_their_words_and_are_enough_alone(
         index.like(90)
 
 
+def test_texts_of_files_of_one_name_have_addresses_of_their_own(
+    tmp_path: Path, library: tuple[Path, Path, list[str]]
+) -> None:
+    bundle, _, _ = library
+    for name, word in (("north", "harbour"), ("south", "verdict")):
+        (tmp_path / "notes" / name).mkdir(parents=True)
+        (tmp_path / "notes" / name / "a.txt").write_text(f"the {word} of the {name}\n")
+    finding.index(tmp_path / "index", bundle, [str(tmp_path / "notes")], column="text", progress=Silent())
+    found = finding.Index(tmp_path / "index").search(["harbour", "verdict"], count=1)
+    assert [one.where for (one,) in found] == ["north/a.txt:1", "south/a.txt:1"]
+
+
+def test_what_is_no_index_is_said_with_what_makes_one(tmp_path: Path, classified: Summary) -> None:
+    with pytest.raises(UserError, match="autolect index"):
+        finding.Index(classified.folder)
+
+
+def test_texts_without_groups_are_told(
+    tmp_path: Path,
+    library: tuple[Path, Path, list[str]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bundle, path, _ = library
+    monkeypatch.setattr(cluster, "grouped", lambda vectors, **_: np.full(len(vectors), cluster.NONE))
+    with pytest.raises(SystemExit) as caught:
+        main(["cluster", str(bundle), str(path), "-o", str(tmp_path / "groups")])
+    assert caught.value.code == 0
+    told = capsys.readouterr().out
+    assert "--count" in told
+    assert "words that tell it apart" not in told
+    assert "No groups" in (tmp_path / "groups" / cluster.PAGE).read_text(encoding="utf-8")
+
+
 def test_an_altered_index_is_refused(tmp_path: Path, library: tuple[Path, Path, list[str]]) -> None:
     bundle, path, _ = library
     finding.index(tmp_path / "index", bundle, [str(path)], column="text", progress=Silent())
@@ -81,10 +115,12 @@ def test_an_index_of_an_earlier_version_is_to_be_made_again(
 
 def test_groups_are_those_that_the_words_make(tmp_path: Path, library: tuple[Path, Path, list[str]]) -> None:
     bundle, path, themes = library
-    groups = cluster.cluster(
+    found = cluster.cluster(
         tmp_path / "groups", bundle, [str(path)], column="text", count=3, seed=0, progress=Silent()
     )
-    assert sum(group.size for group in groups) == 90
+    groups = found.groups
+    assert sum(group.size for group in groups) == found.texts == 90
+    assert found.outside == 0
     assert [group.size for group in groups] == sorted((group.size for group in groups), reverse=True)
     lines = (tmp_path / "groups" / cluster.GROUPS).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["text"] for line in lines] == [

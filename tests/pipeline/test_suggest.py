@@ -80,6 +80,21 @@ def test_spans_are_guessed_too(tagged: Summary, tmp_path: Path) -> None:
     assert "B-city" in spans["the old dog flies to New York with 3 bags"]
 
 
+def test_texts_that_are_labelled_already_are_left_out(classified: Summary, tmp_path: Path) -> None:
+    pool, labelled = asked(tmp_path), tmp_path / "labelled.tsv"
+    rows = [f"A dog  sees the sun, {number} times!\tday\n" for number in range(20)]
+    labelled.write_text("text\tlabel\n" + "".join(rows))
+    options = {"column": "text", "count": 30, "form": None, "seed": 0, "progress": Silent()}
+    bundle = classified.folder / "finetuned"
+    found = suggest(tmp_path / "all.jsonl", bundle, [pool], **options)  # type: ignore[arg-type]
+    left = suggest(tmp_path / "left.jsonl", bundle, [pool], labelled=[labelled], **options)  # type: ignore[arg-type]
+    sun = {text for text, _ in found if "sees the sun" in text}
+    assert len(sun) == 20
+    assert {text for text, _ in left} == {text for text, _ in found} - sun
+    with pytest.raises(UserError, match="every text is labelled already"):
+        suggest(tmp_path / "none.jsonl", bundle, [str(labelled)], labelled=[labelled], **options)  # type: ignore[arg-type]
+
+
 def test_a_bundle_without_labels_is_refused(classified: Summary, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="answers no labels"):
         suggest(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from autolect.report.blocks import Chapter, Facts, Figure, Note
 from autolect.report.chapters import chapters, headline
-from autolect.report.summary import rows
+from autolect.report.summary import against, rows
 
 
 def facts(*, best_step: int, given: str = "") -> dict[str, Any]:
@@ -70,3 +72,30 @@ def test_a_given_bundle_s_figures_are_called_its_own() -> None:
     assert "loss on valid" not in dict(rows(told))
     assert dict(rows(told))["starts from"] == "runs/x/pretrained"
     assert dict(rows(facts(best_step=4)))["loss on valid"] == "4.000 before, 2.000 after"
+
+
+@pytest.mark.parametrize(
+    ("gain", "said", "shown"),
+    [
+        (
+            (0.033, -0.02, 0.09),
+            "+0.033 against the best baseline (-0.020 to +0.090): on 90 test examples",
+            False,
+        ),
+        ((0.033, 0.01, 0.06), "+0.033 against the best baseline (+0.010 to +0.060).", True),
+        ((-0.1, -0.2, -0.01), "the simple tool is better", False),
+    ],
+)
+def test_a_gain_is_one_where_its_interval_says_so(
+    gain: tuple[float, float, float], said: str, *, shown: bool
+) -> None:
+    found = against({"gain": dict(zip(("value", "low", "high"), gain, strict=True))}, examples=90)
+    assert found[1] is shown
+    assert said in found[0]
+
+
+def test_figures_from_before_a_refit_are_called_so() -> None:
+    told = facts(best_step=4)
+    assert "from before" in dict(rows(told))["refit"]
+    told["finetuned"]["task"]["settings"]["refit"] = False
+    assert "refit" not in dict(rows(told))

@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from autolect.core.errors import UserError
 from autolect.text import conll, readers, streams
-from autolect.text.readers import common_folder, expand, guess_document, read
+from autolect.text.readers import common_folder, expand, gather, guess_document, read
 
 Write = Callable[[str, "str | bytes"], Path]
 
@@ -50,6 +50,15 @@ def test_expand_takes_files_folders_and_patterns_sorted_and_once(write: Write, t
     write("b/picture.png", "x")
     write("b/.hidden/f.txt", "x")
     assert expand([str(tmp_path / "**" / "*.txt"), str(tmp_path)]) == files
+
+
+def test_gathered_documents_have_an_address_each(write: Write, tmp_path: Path) -> None:
+    write("a/x.tsv", "note\none\n")
+    write("b/x.tsv", "note\ntwo\n")
+    found = gather([str(tmp_path / "*" / "x.tsv")], column="note")
+    assert [(one.text, one.where) for one in found] == [("one", "a/x.tsv:2"), ("two", "b/x.tsv:2")]
+    with pytest.raises(UserError, match="no text"):
+        gather([str(write("empty.txt", " \n"))])
 
 
 def test_expand_opens_the_folders_that_a_pattern_finds_when_it_finds_no_file(

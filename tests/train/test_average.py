@@ -94,7 +94,7 @@ def test_the_best_network_is_kept_where_the_mean_is_worse_than_they_are_alone() 
     assert same(weights(goal), goal.measured[3])
     assert (outcome.best.value, outcome.best_step, outcome.averaged) == (0.8, 20, 1)
     assert told.said == [
-        "line: 3 networks have 0.6000 on valid on average; the mean of their weights, with 0.5900, is not:"
+        "line: 3 networks score 0.6000 on average; the mean of their weights, with 0.5900, is not:"
         " network 2 is, with 0.8000"
     ]
 

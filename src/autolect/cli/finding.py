@@ -17,7 +17,6 @@ _SHOWN = 100
 """Characters of a text in a line."""
 
 Files = Annotated[list[str], typer.Argument(metavar="FILES...", help="Text files, folders or patterns.")]
-Column = Annotated[str, typer.Option("--column", help="Where the text stands in jsonl, csv, tsv, parquet.")]
 IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="What `autolect index` made.")]
 Count = Annotated[int, typer.Option("--count", min=1, max=1000, help="Texts to find.")]
 
@@ -27,14 +26,16 @@ def index(
     bundle: options.Bundle,
     files: Files,
     folder: Annotated[Path, typer.Option("--output", "-o", metavar="INDEX", help="Where it goes.")],
-    column: Column = "text",
+    column: options.Column = "text",
+    encoding: options.Encoding = "utf-8",
 ) -> None:
     """Make an index of texts, to search and to recommend from."""
     voice = options.voice_of(ctx)
     from autolect.jobs import finding
 
     with progress.opened(quiet=voice.quiet) as told:
-        count = finding.index(folder, options.bundle_folder(bundle), files, column=column, progress=told)
+        model = options.bundle_folder(bundle)
+        count = finding.index(folder, model, files, column=column, encoding=encoding, progress=told)
     if voice.json:
         show.write(show.plain_json({"texts": count, "index": str(folder)}))
         return
@@ -66,8 +67,6 @@ def search(
     from autolect.jobs.finding import Index
 
     found = Index(what)
-    if any(not one.strip() for one in query or ()):
-        raise UserError("a query is empty", where="QUERY", fix="say what to look for")
     for batch in options.batches(query, file):
         for one, texts in zip(batch, found.search(batch, count=count), strict=True):
             _show(texts, json=voice.json, asked={"query": one})
@@ -93,9 +92,13 @@ def cluster(
     bundle: options.Bundle,
     files: Files,
     folder: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where groups and page go.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Where groups and page go; earlier ones are replaced."
+        ),
     ],
-    column: Column = "text",
+    column: options.Column = "text",
+    encoding: options.Encoding = "utf-8",
     count: Annotated[
         int | None, typer.Option("--count", min=2, help="How many groups; without, their density says.")
     ] = None,
@@ -104,24 +107,30 @@ def cluster(
     """Group texts that are about the same: words that tell groups apart, a map, a group for each text."""
     voice = options.voice_of(ctx)
     from autolect.jobs import cluster as job
+    from autolect.report import grouping
 
     with progress.opened(quiet=voice.quiet) as told:
-        groups = job.cluster(
+        found = job.cluster(
             folder,
             options.bundle_folder(bundle),
             files,
             column=column,
+            encoding=encoding,
             count=count,
             seed=seed,
             progress=told,
         )
     if voice.json:
-        for group in groups:
+        for group in found.groups:
             facts = {"cluster": group.number, "texts": group.size, "keywords": list(group.keywords)}
             show.write(show.plain_json(facts))
         return
-    rows = [(str(one.number), f"{one.size:,}", ", ".join(one.keywords)) for one in groups]
-    show.write(show.table(rows, columns=("group", "texts", "words that tell it apart")))
+    if found.groups:
+        rows = [(str(one.number), f"{one.size:,}", ", ".join(one.keywords)) for one in found.groups]
+        rows += [("none", f"{found.outside:,}", "")] if found.outside else []
+        show.write(show.table(rows, columns=("group", "texts", "words that tell it apart")))
+    else:
+        show.write(grouping.NO_GROUPS)
     show.write(f"page: {show.safe(str(folder / job.PAGE))}")
 
 

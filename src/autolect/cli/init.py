@@ -27,12 +27,13 @@ def init(
             help="How long it may pretrain on this machine; the network is as large as that serves.",
         ),
     ] = None,
+    encoding: options.Encoding = "utf-8",
 ) -> None:
     """Look at files and write a commented recipe for them."""
     voice = options.voice_of(ctx)
     from autolect.jobs import init as job
 
-    proposal = job.init(files, recipe=recipe, minutes=minutes)
+    proposal = job.init(files, recipe=recipe, minutes=minutes, encoding=encoding)
     if voice.json:
         show.write(show.plain_json({"recipe": str(recipe), **dict(proposal.rows)}))
         return

@@ -33,6 +33,7 @@ def check(
         Path | None, typer.Option("--test", help="Another file, for the final measurement.")
     ] = None,
     assignments: options.Assignments = None,
+    encoding: options.Encoding = "utf-8",
 ) -> None:
     """Say what labelled files hold: labels, repeats, contradictions, what stands in two splits.
 
@@ -41,7 +42,8 @@ def check(
     voice = options.voice_of(ctx)
     from autolect.jobs.labels import check as job
 
-    config, seed = _config(what, valid, test, assignments)
+    given = [] if encoding == "utf-8" else [f"task.encoding={json.dumps(encoding)}"]
+    config, seed = _config(what, valid, test, [*given, *(assignments or [])])
     found = job.check(config, seed=seed)
     if voice.json:
         show.write(show.plain_json(found.plain()))
@@ -62,7 +64,7 @@ def convert(
         typer.Option("--to", metavar="FORMAT", help="doccano, label-studio, or brat or folders (a folder)."),
     ] = None,
     assignments: options.Assignments = None,
-    encoding: Annotated[str, typer.Option("--encoding", help="Of the file that is read.")] = "utf-8",
+    encoding: options.Encoding = "utf-8",
     lossy: Annotated[
         bool, typer.Option("--lossy", help="Go on where something would not come back.")
     ] = False,
@@ -100,7 +102,14 @@ def suggest(
     bundle: options.Bundle,
     files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Texts that have no labels yet.")],
     target: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where they go.")],
-    column: Annotated[str, typer.Option("--column", help="Of the text, in files with columns.")] = "text",
+    labelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--labelled", metavar="FILE", help="Leave out the texts that have labels here; repeatable."
+        ),
+    ] = None,
+    column: options.Column = "text",
+    encoding: options.Encoding = "utf-8",
     count: Annotated[int, typer.Option("--count", min=1, help="Texts to label next.")] = 50,
     form: Annotated[
         str | None,
@@ -117,7 +126,9 @@ def suggest(
             target,
             options.bundle_folder(bundle),
             files,
+            labelled=labelled or (),
             column=column,
+            encoding=encoding,
             count=count,
             form=form,
             seed=seed,

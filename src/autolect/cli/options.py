@@ -66,6 +66,12 @@ Dtype = Annotated[
 ]
 
 
+Column = Annotated[str, typer.Option("--column", help="Where the text stands in jsonl, csv, tsv, parquet.")]
+Encoding = Annotated[
+    str, typer.Option("--encoding", help="Of files without a byte order mark, such as gb18030.")
+]
+
+
 def bundle_folder(folder: Path) -> Path:
     """The bundle that a folder is or, if it is a run, holds: the fine-tuned one before the pretrained one."""
     if not folder.is_dir():
@@ -86,6 +92,8 @@ def batches(texts: list[str] | None, file: Path | None) -> Iterator[list[str]]:
         raise UserError("texts and --file are both given", where="--file", fix="keep one of them")
     if file is not None and not file.is_file():
         raise UserError("no such file", where=str(file), fix="check the name")
+    if any(not text.strip() for text in texts or ()):
+        raise UserError("is empty", where="TEXT", fix="say something, or leave it out")
     return _batches(texts or _lines(file))
 
 

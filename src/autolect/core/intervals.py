@@ -75,7 +75,8 @@ def bootstrap(
 class Difference:
     """How much better one system is than another on the same examples, with its 95 % interval.
 
-    p: how often resampled examples say the opposite, twice (two-sided).
+    p: how often resampled examples, and once these themselves, say the opposite, twice (two-sided;
+    Davison 1997), so that it is never 0.
     """
 
     value: float
@@ -97,9 +98,9 @@ def difference(one: Tally, other: Tally, *, seed: int, resamples: int = 1000) ->
         less, np.concatenate([one.counts, other.counts], axis=1), seed=seed, resamples=resamples
     )
     low, high = np.quantile(drawn, [0.025, 0.975])
-    against = min(float((drawn <= 0).mean()), float((drawn >= 0).mean()))
+    against = (1 + min((drawn <= 0).sum(), (drawn >= 0).sum())) / (1 + len(drawn))
     return Difference(
-        value=one.value - other.value, low=float(low), high=float(high), p=min(1.0, 2 * against)
+        value=one.value - other.value, low=float(low), high=float(high), p=min(1.0, 2 * float(against))
     )
 
 

@@ -43,24 +43,41 @@ class Group:
     examples: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """All groups, largest first."""
+
+    groups: tuple[Group, ...]
+    texts: int
+    """Of all files, those that belong to no group too."""
+
+    @property
+    def outside(self) -> int:
+        """Texts that belong to no group."""
+        return self.texts - sum(one.size for one in self.groups)
+
+
 def cluster(
     folder: Path,
     model: Path,
     patterns: Sequence[str],
     *,
     column: str,
+    encoding: str = "utf-8",
     count: int | None,
     seed: int,
     progress: Progress,
-) -> list[Group]:
-    """Group the texts of files; count: how many groups, None lets their density say (HDBSCAN)."""
+) -> Grouping:
+    """Group the texts of files; count: how many groups, None lets their density say (HDBSCAN).
+
+    An earlier result in the folder is replaced.
+    """
     files.refuse_other(folder, kind=KIND)
     lect = load(model)
-    paths = readers.expand(patterns)
-    documents = [one for path in paths for one in readers.read(path, column=column) if one.text.strip()]
+    documents = readers.gather(patterns, column=column, encoding=encoding)
     if len(documents) < (LEAST if count is None else count):
         what = f"{len(documents)} text(s) are too few to group"
-        raise UserError(what, where=str(paths[0]), fix="name more files, or --count fewer groups")
+        raise UserError(what, where=patterns[0], fix="name more files, or --count fewer groups")
     texts = [one.text for one in documents]
     vectors = embedded(lect, texts, progress=progress)
     progress.say(f"clusters: grouping {len(texts):,} texts")
@@ -84,7 +101,7 @@ def cluster(
             chapters=grouping.chapters(groups, points[shown].tolist(), places[shown].tolist()),
         )
         (beside / PAGE).write_text(html, encoding="utf-8")
-    return groups
+    return Grouping(groups=tuple(groups), texts=len(texts))
 
 
 def grouped(vectors: NDArray[np.float32], *, count: int | None, seed: int) -> NDArray[np.int64]:

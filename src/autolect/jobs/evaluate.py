@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from autolect.core import bundle, files, metrics, registry
 from autolect.core.device import choose, set_threads
+from autolect.core.intervals import difference
 from autolect.core.results import Label, Labels, Place, Rating
 from autolect.jobs.stages import Run, section
 from autolect.jobs.tuning.finetune import Data
@@ -76,14 +78,15 @@ class _Evaluation:
             "num_unseen": len(self.unseen),
             "conflicts": self.data.num_conflicts,
             "model": self._figures(predicted),
-            "baselines": [self._baseline(name) for name in self.task.BASELINES if beside],
+            "baselines": [self._baseline(name, predicted) for name in self.task.BASELINES if beside],
             "calibration": _calibration(answers, self.gold),
             "slices": self._slices(predicted),
             "mistakes": self._mistakes(answers, predicted),
             "mistakes_by": _mistakes_by(answers[0]),
         }
 
-    def _baseline(self, name: str) -> dict[str, Any]:
+    def _baseline(self, name: str, answered: list[Any]) -> dict[str, Any]:
+        """A baseline's figures, and how much better than it the model is, which has answered so."""
         baseline = registry.load("baselines", name).build
         self.run.progress.say(f"evaluation: {baseline.title} on the same split")
         parts = self.data.parts
@@ -97,7 +100,10 @@ class _Evaluation:
         )
         figures = self._figures(predicted)
         kept = {key: one for key, one in figures.items() if key in ("score", "low", "high", "unseen")}
-        return {"title": baseline.title, **kept, "seconds": round(time.monotonic() - started, 2)}
+        tallies = [self.task.tally(self.gold, one) for one in (answered, predicted)]
+        gain = asdict(difference(*tallies, seed=self.run.recipe.seed))
+        seconds = round(time.monotonic() - started, 2)
+        return {"title": baseline.title, **kept, "gain": gain, "seconds": seconds}
 
     def _figures(self, predicted: list[Any]) -> dict[str, Any]:
         """What the task measures; the score without texts that train or valid has too, if there are some."""

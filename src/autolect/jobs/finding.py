@@ -49,16 +49,21 @@ class Found:
     score: float
 
 
-def index(folder: Path, model: Path, patterns: Sequence[str], *, column: str, progress: Progress) -> int:
+def index(
+    folder: Path,
+    model: Path,
+    patterns: Sequence[str],
+    *,
+    column: str,
+    encoding: str = "utf-8",
+    progress: Progress,
+) -> int:
     """Make an index of files' texts; gives their number. It holds a copy of the bundle, so it is enough."""
     files.refuse_other(folder, kind=KIND)
     lect = load(model)
     if "embed" not in lect.abilities:
         raise UserError("cannot compare texts", where=str(model), fix="name a bundle with vectors")
-    paths = readers.expand(patterns)
-    documents = [one for path in paths for one in readers.read(path, column=column) if one.text.strip()]
-    if not documents:
-        raise UserError("there is no text in it", where=str(paths[0]), fix="check the files and --column")
+    documents = readers.gather(patterns, column=column, encoding=encoding)
     texts = [one.text for one in documents]
     vectors = embedded(lect, texts, progress=progress)
     postings = lexical.Postings.of(texts, language=lect.info.language)
@@ -110,6 +115,8 @@ class Index:
     """Texts that can be found. Every byte of the folder is verified."""
 
     def __init__(self, folder: Path) -> None:
+        if not (folder / files.MANIFEST).is_file():
+            raise UserError("is no index", where=str(folder), fix="name a folder that `autolect index` made")
         files.verify(folder, kind=KIND)
         if not (folder / ENDS).is_file():
             raise UserError("is of an earlier version", where=str(folder), fix="make the index again")

@@ -13,7 +13,7 @@ from pathlib import Path
 from autolect.core import files
 from autolect.core.device import power
 from autolect.core.errors import UserError
-from autolect.jobs.labels.look import LARGEST_LOOK, TABLES, TAGGED, Look, look
+from autolect.jobs.labels.look import LARGEST_LOOK, LONGEST_NAME, TABLES, TAGGED, Look, look
 from autolect.text import language, readers, streams, tables
 from autolect.text.labels import columns
 from autolect.text.labels.formats import folders
@@ -80,8 +80,6 @@ _AMOUNTS = (
     _Amount(3e8, 16000, 90),
     _Amount(float("inf"), 32000, 480),
 )
-_LONGEST_NAME = 40
-"""A first row with a longer cell is no header."""
 _SHOWN = 60
 """Characters of a header that are shown."""
 _HEAD = 64
@@ -102,41 +100,51 @@ class _Size:
     batch_tokens: int | None
 
 
-def init(patterns: Sequence[str], *, recipe: Path, minutes: float | None = None) -> Proposal:
+def init(
+    patterns: Sequence[str], *, recipe: Path, minutes: float | None = None, encoding: str = "utf-8"
+) -> Proposal:
     """Write a recipe for the files that paths, folders and patterns name; an existing one stays.
 
-    minutes: of pretraining on this machine; empty: by the amount of text.
+    minutes: of pretraining on this machine; empty: by the amount of text.  encoding: of files without a byte
+    order mark.
     """
     if recipe.exists():
         raise UserError("is there already", where=str(recipe), fix="choose another name with -o")
-    proposal = propose(patterns, beside=recipe.parent, minutes=minutes)
+    proposal = propose(patterns, beside=recipe.parent, minutes=minutes, encoding=encoding)
     files.save_file(recipe, proposal.text)
     return proposal
 
 
-def propose(patterns: Sequence[str], *, beside: Path, minutes: float | None = None) -> Proposal:
+def propose(
+    patterns: Sequence[str], *, beside: Path, minutes: float | None = None, encoding: str = "utf-8"
+) -> Proposal:
     """Look at files; paths in the recipe are relative to ``beside`` where they lie below it."""
-    folders = [seen for one in map(Path, patterns) if one.is_dir() and (seen := look(one)) is not None]
-    patterns = [one for one in patterns if Path(one) not in [seen.path for seen in folders]]
+    places = [one for one in map(Path, patterns) if one.is_dir()]
+    labelled = [seen for one in places if (seen := look(one, encoding=encoding)) is not None]
+    patterns = [one for one in patterns if Path(one) not in [seen.path for seen in labelled]]
     paths = readers.expand(patterns) if patterns else []
-    found = {path: look(path) for path in paths}
-    tasks = [*folders, *(one for one in found.values() if one is not None)]
+    found = {path: look(path, encoding=encoding) for path in paths}
+    tasks = [*labelled, *(one for one in found.values() if one is not None)]
     if len({one.kind for one in tasks}) > 1:
         two = next(one for one in tasks if one.kind != tasks[0].kind)
         what = f"holds data to {two.kind}, and {tasks[0].path} data to {tasks[0].kind}"
         raise UserError(what, where=str(two.path), fix="init takes one task; leave one of them out")
     plain = [path for path, one in found.items() if one is None]
     parts = _parts(tasks)
-    column = _text_column(plain) if plain else _column(parts)
+    column = _text_column(plain, encoding) if plain else _column(parts)
     corpus = plain or readers.expand([str(parts["train"].path)])
-    texts, ratio = sample(corpus, column)
+    texts, ratio = sample(corpus, column, encoding=encoding)
     code = language.guess(texts)
-    total = sum(characters(path, column, ratio) for path in corpus)
+    total = sum(characters(path, column, ratio, encoding=encoding) for path in corpus)
     size = _size(total, code, minutes)
-    written = _short(patterns, plain, paths, beside) if plain else [_from(parts["train"].path, beside)]
+    written = _short(patterns, plain, beside) if plain else [_from(parts["train"].path, beside)]
     return Proposal(
-        text=_text(written, code, size, parts, column=column, beside=beside),
-        rows=(*_rows(corpus, code, total, size, parts), *_untold(plain), *_foldered(patterns)),
+        text=_text(written, code, size, parts, column=column, encoding=encoding, beside=beside),
+        rows=(
+            *_rows(corpus, code, total, size, parts),
+            *_untold(plain, encoding),
+            *_foldered(patterns, beside),
+        ),
     )
 
 
@@ -172,17 +180,17 @@ def _parts(tasks: Sequence[Look]) -> dict[str, Look]:
     return parts
 
 
-def _text_column(plain: Sequence[Path]) -> str:
+def _text_column(plain: Sequence[Path], encoding: str) -> str:
     """The column that text files with columns share: a usual name, else the one with the longest cells."""
     path = next((path for path in plain if streams.suffix(path) in TABLES), None)
     if path is None:
         return "text"
-    rows = list(itertools.islice(tables.read_rows(path, encoding="utf-8"), _LOOKED_ROWS + 1))
+    rows = list(itertools.islice(tables.headed_rows(path, encoding=encoding), _LOOKED_ROWS + 1))
     names = [cell or "" for cell in rows[0].cells] if rows else []
     usual = next((name for name in columns.TEXT_NAMES[0] if name in names), "")
     if usual or len(rows) < 2:
         return usual or "text"
-    if max(map(len, names)) > _LONGEST_NAME:
+    if max(map(len, names)) > LONGEST_NAME:
         raise UserError(
             "has no header, as it seems: its first row is a text",
             where=str(path),
@@ -240,9 +248,15 @@ def characters(path: Path, column: readers.Column, ratio: float, *, encoding: st
     return size * (_PACKED_RATIO if packed else 1) / ratio
 
 
-def _short(patterns: Sequence[str], plain: list[Path], paths: list[Path], beside: Path) -> list[str]:
-    """What the user wrote where all of it is text, else the text files one by one."""
-    return [_from(path, beside) for path in (map(Path, patterns) if plain == paths else plain)]
+def _short(patterns: Sequence[str], plain: Sequence[Path], beside: Path) -> list[str]:
+    """What the user wrote, but for what names other files than text too: then its text files one by one."""
+    texts = set(plain)
+    named = {pattern: readers.expand([pattern]) for pattern in patterns}
+    written = [
+        [Path(pattern)] if texts.issuperset(found) else [one for one in found if one in texts]
+        for pattern, found in named.items()
+    ]
+    return list(dict.fromkeys(_from(path, beside) for paths in written for path in paths))
 
 
 def _from(path: Path, folder: Path) -> str:
@@ -261,30 +275,25 @@ def _rows(
     return tuple(rows)
 
 
-def _untold(plain: Sequence[Path]) -> Iterator[tuple[str, str]]:
+def _untold(plain: Sequence[Path], encoding: str) -> Iterator[tuple[str, str]]:
     """Tables that are taken for text, with what they hold: somebody may know labels among it."""
     for path in plain:
         if streams.suffix(path) not in TABLES or path.stat().st_size > LARGEST_LOOK:
             continue
-        try:
-            first = next(tables.read_rows(path, encoding="utf-8"), None)
-        except UserError:
-            continue
+        first = next(tables.headed_rows(path, encoding=encoding), None)
         if first is not None and len(first.cells) > 1:
-            names = ", ".join((cell or "").strip() for cell in first.cells)
-            yield (
-                f"{path.name}",
-                f"text; labels, if it has any, are not known by its columns ({names[:_SHOWN]})",
-            )
+            names = ", ".join(cell or "" for cell in first.cells)[:_SHOWN]
+            why = f"`autolect labels check {path}` says why"
+            yield f"{path.name}", f"text; it was not known to have labels by its columns ({names}): {why}"
 
 
-def _foldered(patterns: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _foldered(patterns: Sequence[str], beside: Path) -> Iterator[tuple[str, str]]:
     """Folders of text whose own folders may be labels: somebody may know."""
     for folder in map(Path, patterns):
         if folders.is_mine(folder, encoding="utf-8"):
             names = ", ".join(sorted(one.name for one in folder.iterdir() if one.is_dir()))
-            key = f"--set task.kind=classify task.train={folder}"
-            yield (f"{folder.name}", f"text; if its folders ({names[:_SHOWN]}) are labels: {key}")
+            keys = f'in the recipe a [task] with kind = "classify" and train = {_toml(_from(folder, beside))}'
+            yield f"{folder.name}", f"text; if its folders ({names[:_SHOWN]}) are labels: {keys}"
 
 
 def _round(characters: float) -> str:
@@ -301,6 +310,7 @@ def _text(
     parts: dict[str, Look],
     *,
     column: readers.Column,
+    encoding: str,
     beside: Path,
 ) -> str:
     why = (
@@ -310,6 +320,8 @@ def _text(
     )
     lines = ["# Written by `autolect init`. Every key is explained in docs/recipe.md.", "", "[corpus]"]
     lines += [f"files = {_toml(list(written))}"]
+    other = [f"encoding = {_toml(encoding)}"] if encoding != "utf-8" else []
+    lines += other
     lines += [f"language = {_toml(code)}  # found by looking at the text"]
     written_column = column if isinstance(column, str) else list(column)
     lines += [f"column = {_toml(written_column)}"] if column != "text" else []
@@ -328,10 +340,11 @@ def _text(
     lines += [f"rate = {network.rate:g}"]
     lines += [f"batch_tokens = {size.batch_tokens}"] if size.batch_tokens else []
     lines += [""]
-    return "\n".join([*lines, *_task_lines(parts, beside)])
+    return "\n".join([*lines, *_task_lines(parts, other, beside)])
 
 
-def _task_lines(parts: dict[str, Look], beside: Path) -> list[str]:
+def _task_lines(parts: dict[str, Look], other: Sequence[str], beside: Path) -> list[str]:
+    """The lines of the task; other: those that say how files are written."""
     if not parts:
         return [
             "# [task]  # with labelled data: what the model is fine-tuned for",
@@ -342,6 +355,14 @@ def _task_lines(parts: dict[str, Look], beside: Path) -> list[str]:
     lines = ["[task]", f"kind = {_toml(parts['train'].kind)}"]
     for name in ("train", "valid", "test"):
         lines += [f"{name} = {_toml(_from(parts[name].path, beside))}"] if name in parts else []
+    lines += other
+    if asked := parts["train"].asked:
+        taken = (
+            "a text: give the name in it if it is a header"
+            if asked.isdecimal()
+            else "a header: give the column's number, from 1, if it is a text"
+        )
+        lines += [f"text_column = {_toml(asked)}  # its first row is taken for {taken}"]
     lines += ["several = true  # labels, or none, of one text"] if parts["train"].several else []
     cut = any(one.cut for one in parts.values())
     lines += ["mend = true  # some spans cut words: they grow to whole ones, and are counted"] if cut else []

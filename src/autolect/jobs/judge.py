@@ -73,20 +73,15 @@ def judge(
             what = f"answers {info.task.kind}, and {folders[0]} {kinds[0]}"
             raise UserError(what, where=str(folder), fix="compare bundles of one task")
         kinds.append(info.task.kind)
-        known = {**info.task.settings, "train": str(path)}
-        known |= {"slice_column": None} if "slice_column" in known else {}
-        if info.task.kind == "pair":
-            known["answer"] = "label" if info.task.labels else "score"
-        settings = recipe.task_from(known, overrides=overrides)
-        read = registry.load("tasks", info.task.kind).build.read(path, settings)
+        examples = labelled_for(info.task, path, overrides=overrides)
         device = choose(dtype)
         network.to(device.place)
-        progress.say(f"{info.name}: {len(read.examples):,} examples")
-        for doubt in _doubts(info, path, read.examples):
+        progress.say(f"{info.name}: {len(examples):,} examples")
+        for doubt in _doubts(info, path, examples):
             progress.say(f"{folder}: {doubt}")
-        rows = task.rows(read.examples, reader_of(folder, info), length=info.length)
+        rows = task.rows(examples, reader_of(folder, info), length=info.length)
         answers = task.answers(network, network.model, network.head, rows, device)
-        gold = [task.gold(example) for example in read.examples]
+        gold = [task.gold(example) for example in examples]
         predicted = [task.raw(answer) for answer in answers]
         tally = task.tally(gold, predicted)
         if found and task.measured != found[0].measure:
@@ -104,6 +99,20 @@ def judge(
         )
         first = first or tally
     return found
+
+
+def labelled_for(task: bundle.TaskInfo, path: Path, *, overrides: Sequence[str] = ()) -> Sequence[Any]:
+    """The examples of a labelled file, read as the file was that a bundle learned its task from.
+
+    overrides: ``task.KEY=VALUE``, what is to be read otherwise.
+    """
+    known = {**task.settings, "train": str(path)}
+    known |= {"slice_column": None} if "slice_column" in known else {}
+    if task.kind == "pair":
+        known["answer"] = "label" if task.labels else "score"
+    settings = recipe.task_from(known, overrides=overrides)
+    examples: Sequence[Any] = registry.load("tasks", task.kind).build.read(path, settings).examples
+    return examples
 
 
 def _doubts(info: bundle.BundleInfo, path: Path, examples: Sequence[Any]) -> Iterator[str]:

@@ -15,8 +15,17 @@ from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe
 from autolect.train.history import EVENTS
 
-CODE_SCHEMA = 18
-"""Raised when a stage's output would differ for the same inputs, so that old folders are made anew."""
+CODE_SCHEMA = {
+    "corpus": 18,
+    "tokens": 18,
+    "vectors": 18,
+    "pretrained": 18,
+    "finetuned": 18,
+    "curve": 18,
+    "evaluation": 19,
+}
+"""Raised for a stage whose output would differ for the same inputs, so that old folders of it are made anew;
+what follows goes by what was made."""
 
 Make = Callable[[Path, dict[str, Any]], None]
 """Fills a new folder, and facts to keep in its manifest."""
@@ -41,7 +50,7 @@ class Run:
     def stage(self, name: str, *, kind: str, needs: dict[str, Any], make: Make) -> Path:
         """Give the stage's folder, made anew unless a whole one with the same ``needs`` is there."""
         folder = self.places[name] = self.folder / name
-        key = files.fingerprint({"code": CODE_SCHEMA, "needs": needs})
+        key = files.fingerprint({"code": CODE_SCHEMA[name], "needs": needs})
         for place in (folder, *(other / name for other in self.others)):
             found = self._unchanged(place, kind, key)
             if found is not None:

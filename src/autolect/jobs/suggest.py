@@ -14,10 +14,12 @@ from autolect.core.errors import UserError
 from autolect.core.progress import Progress
 from autolect.core.results import Label, Labels
 from autolect.jobs.finding import embedded
+from autolect.jobs.judge import labelled_for
 from autolect.jobs.using.use import Lect, load
 from autolect.text import readers
 from autolect.text.labels import formats
 from autolect.text.labels.annotation import Annotation, Mark
+from autolect.text.labels.split import normalise
 
 AT_ONCE = 256
 POOL = 8
@@ -29,7 +31,9 @@ def suggest(
     model: Path,
     patterns: Sequence[str],
     *,
+    labelled: Sequence[Path] = (),
     column: str,
+    encoding: str = "utf-8",
     count: int,
     form: str | None,
     seed: int,
@@ -38,7 +42,7 @@ def suggest(
     """Write the texts to label next, most doubtful first; gives each with how doubtful its answer is, 0 to 1.
 
     Doubt alone would pick many texts of one kind (Settles 2009): of the most doubtful ones those are taken
-    that lie in different places.
+    that lie in different places.  labelled: files of texts that have labels already, which are left out.
     """
     lect = load(model)
     if lect.info.task is None or lect.info.task.kind not in ("classify", "tag"):
@@ -50,11 +54,12 @@ def suggest(
         raise UserError(
             f"{written.NAME} cannot hold guesses", where="--to", fix="name doccano or label-studio"
         )
-    paths = readers.expand(patterns)
-    documents = [one for path in paths for one in readers.read(path, column=column)]
-    texts = list(dict.fromkeys(one.text for one in documents if one.text.strip()))
+    documents = readers.gather(patterns, column=column, encoding=encoding)
+    known = {normalise(one.text) for path in labelled for one in labelled_for(lect.info.task, path)}
+    texts = [text for text in dict.fromkeys(one.text for one in documents) if normalise(text) not in known]
     if not texts:
-        raise UserError("there is no text in it", where=str(paths[0]), fix="check the files and --column")
+        fix = "name files with other texts"
+        raise UserError("every text is labelled already", where=patterns[0], fix=fix)
     answers = _answers(lect, texts, progress)
     doubts = np.array([doubt(answer) for answer in answers])
     order = np.argsort(-doubts, kind="stable")[: POOL * count]

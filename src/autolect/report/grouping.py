@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from autolect.report import plots
-from autolect.report.blocks import Chapter, Figure, Headline, Table
+from autolect.report.blocks import Chapter, Figure, Headline, Note, Table
+
+NO_GROUPS = "No groups: nowhere do these texts stand closer together than elsewhere. --count 8 makes eight."
 
 
 def headline(groups: Sequence[Any], num_texts: int) -> tuple[Headline, ...]:
@@ -33,4 +35,5 @@ def chapters(
         "Map of the texts",
     )
     table = Table(("group", "texts", "words that tell it apart", "the text nearest to its middle"), rows)
-    return [Chapter("Groups", "What the texts are about, as the model sees them.", (figure, table))]
+    found = table if groups else Note(NO_GROUPS, "warn")
+    return [Chapter("Groups", "What the texts are about, as the model sees them.", (figure, found))]

@@ -122,7 +122,8 @@ def finetuning(facts: dict[str, Any]) -> Chapter | None:
     lead = f"Task {task['kind']}."
     if task["settings"].get("refit"):
         lead += (
-            " After all choices the model learned once more from the train and the valid examples together."
+            " After all choices the model learned once more from the train and the valid examples together;"
+            " what valid says here is of the model before that, for it can judge none that learned it."
         )
     return Chapter("Fine-tuning", lead, tuple(blocks))
 
@@ -198,13 +199,8 @@ def test(facts: dict[str, Any]) -> Chapter | None:
     model, baselines = evaluation["model"], evaluation["baselines"]
     entries = [*baselines, {"title": "autolect", **model}]
     best = max(baselines, key=lambda b: b["score"])
-    gain = model["score"] - best["score"]
-    verdict = Note(
-        f"{gain:+.3f} against the best baseline ({best['title']})."
-        + ("" if gain > 0 else f" No gain: the simple tool is {_as_good(model, best)} on these labels."),
-        "good" if gain > 0 else "warn",
-    )
-    blocks: list[Block] = [verdict]
+    said, shown = summary.against(best, examples=evaluation["examples"]["test"])
+    blocks: list[Block] = [Note(f"{said} The best baseline is {best['title']}.", "good" if shown else "warn")]
     blocks.append(
         Figure(
             plots.bars(
@@ -237,13 +233,6 @@ def test(facts: dict[str, Any]) -> Chapter | None:
         f" valid examples; {counts['train']} to learn from."
     )
     return Chapter("Test", lead, tuple(blocks))
-
-
-def _as_good(model: dict[str, Any], best: dict[str, Any]) -> str:
-    """What to call a simple tool that is not below the model."""
-    if model["high"] < best["low"]:
-        return "better"
-    return "as good" if model["score"] == best["score"] else "higher, by no more than chance may do,"
 
 
 def _details(model: dict[str, Any]) -> list[Block]:

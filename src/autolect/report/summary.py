@@ -43,6 +43,8 @@ def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         found.append(("search on valid", f"{won['mean']:.3f} (trial {won['trial']}{how})"))
     if tuned := facts.get("finetuned"):
         found += learned(tuned["metrics"])
+        if tuned["task"]["settings"].get("refit"):
+            found.append(("refit", "learned once more from train and valid; these figures are from before"))
     if taught := facts.get("self_training"):
         kept = "kept" if taught["kept"] else "not kept"
         found.append(("self-training", f"{taught['before']:.3f} to {taught['after']:.3f} on valid, {kept}"))
@@ -54,6 +56,9 @@ def rows(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
                 f"{model['score']:.3f} ({model['low']:.3f} to {model['high']:.3f})",
             )
         )
+        if evaluation["baselines"]:
+            best = max(evaluation["baselines"], key=lambda one: one["score"])
+            found.append((best["title"], against(best, examples=evaluation["examples"]["test"])[0]))
     return tuple(found)
 
 
@@ -137,6 +142,17 @@ def rates(facts: dict[str, Any]) -> PlainTable | None:
     rows.append(("xz -9e, all of them together", f"{packed:,.0f}", f"{a_character:.1f}", "100%", "100"))
     title = f"What {found['texts']} short texts of the test split are as latents, and what comes back"
     return title, ("latent", "bits a text", "bits a character", "came back exactly", "chrF"), tuple(rows)
+
+
+def against(best: dict[str, Any], *, examples: int) -> tuple[str, bool]:
+    """How the model stands to a baseline on test, in a sentence, and whether it is shown to be better."""
+    gain = best["gain"]
+    found = f"{gain['value']:+.3f} against the best baseline ({gain['low']:+.3f} to {gain['high']:+.3f})"
+    if gain["low"] > 0:
+        return f"{found}.", True
+    if gain["high"] < 0:
+        return f"{found}: the simple tool is better on these labels.", False
+    return f"{found}: on {examples:,} test examples that shows no difference.", False
 
 
 def _scores(evaluation: dict[str, Any], *, part: str | None = None) -> tuple[tuple[str, ...], ...]:

@@ -92,6 +92,19 @@ def common_folder(paths: Sequence[Path]) -> Path:
     return Path(os.path.commonpath([path.absolute().parent for path in paths]))
 
 
+def gather(patterns: Sequence[str], *, column: Column = "text", encoding: str = "utf-8") -> list[Document]:
+    """The documents of all files that patterns name, each with an address of its own; see `read`.
+
+    UserError where there is none.
+    """
+    paths = expand(patterns)
+    root = common_folder(paths)
+    found = [one for path in paths for one in read(path, column=column, encoding=encoding, root=root)]
+    if not found:
+        raise UserError("there is no text in it", where=str(paths[0]), fix="check the files and the column")
+    return found
+
+
 def read(
     path: Path,
     *,

@@ -172,11 +172,8 @@ def _decoded(file: TextFile) -> Iterator[str]:
 
 def _encoded(key: str) -> str:
     """What mends a file of another encoding; key: the recipe's that names it."""
-    if key:
-        return f"set {key} to the file's own, or convert the file to UTF-8"
-    return (
-        "convert it to UTF-8; for labelled files task.encoding names another (`labels convert`: --encoding)"
-    )
+    key = key or "task.encoding"
+    return f"name the encoding that it has, by {key} in a recipe, else by --encoding; or convert it to UTF-8"
 
 
 def _num_bytes(text: str, encoding: str) -> int:

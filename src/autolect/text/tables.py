@@ -43,7 +43,7 @@ def read_rows(path: Path, *, encoding: str, fractions: bool = False) -> Iterator
     if holds_records(path):
         return of_records(read_records(path, encoding=encoding), fractions=fractions)
     rows = cut_rows(numbered_lines(path, encoding=encoding), path=path)
-    return (Row(cells=tuple(row.cells), where=f"{path}:{row.number}") for row in rows)
+    return (_row(one, path) for one in rows)
 
 
 def cut_rows(lines: Iterable[Line], *, path: Path) -> Iterator[Cut]:
@@ -57,6 +57,18 @@ def cut_rows(lines: Iterable[Line], *, path: Path) -> Iterator[Cut]:
     if suffix(path) == ".csv":
         return _even(_quoted(lines, path), path)
     return _even((Cut(line.number, line.text.split("\t")) for line in lines if line.text.strip("\t")), path)
+
+
+def headed_rows(path: Path, *, encoding: str) -> Iterator[Row]:
+    """The rows of a table of texts as `readers` takes them: the first one is a header, see `headed`."""
+    if holds_records(path):
+        return read_rows(path, encoding=encoding)
+    rows = headed(cut_rows(numbered_lines(path, encoding=encoding), path=path), path=path)
+    return (_row(one, path) for one in rows)
+
+
+def _row(cut: Cut, path: Path) -> Row:
+    return Row(cells=tuple(cut.cells), where=f"{path}:{cut.number}")
 
 
 def unquoted(rows: Sequence[Row], *, path: Path) -> tuple[list[Row], int]:

@@ -101,8 +101,8 @@ def _judged(
     kept = math.isfinite(score.value) and score.value >= usual
     verdict = "is kept" if kept else f"is not: network {best + 1} is, with {alone[best]:.4f}"
     progress.say(
-        f"{what}: {len(found)} networks have {usual:.4f} on valid on average; the mean of their weights,"
-        f" with {score.value:.4f}, {verdict}"
+        f"{what}: {len(found)} networks score {usual:.4f} on average; the mean of their weights, with"
+        f" {score.value:.4f}, {verdict}"
     )
     if not kept:
         goal.network.load_state_dict(states[best])

@@ -14,7 +14,7 @@ from autolect.core import files, registry
 from autolect.core.errors import UserError
 from autolect.jobs.labels.look import Look, look
 from autolect.text import records
-from autolect.text.labels import columns, formats, labelled, pairs
+from autolect.text.labels import formats, labelled, pairs
 from autolect.text.labels.annotation import Annotation, marks_of, tagged
 from autolect.text.labels.writing import DUMPS, TABLES, Rows
 
@@ -161,9 +161,6 @@ def _annotations(path: Path, encoding: str, seen: Look | None) -> _Read:
         return _Read(_of_tokens(tokens), tokens.notes, Counter())
     try:
         texts = labelled.read_texts(path, encoding=encoding)
-    except columns.AmbiguousError as error:
-        fix = f"{error.fix}; pairs of texts and translations need --set task.kind=pair or =translate"
-        raise UserError(error.what, where=error.where, fix=fix) from None
     except labelled.SeveralLabelsError:
         texts = labelled.read_texts(path, encoding=encoding, separator=labelled.LISTED)
     return _Read(_of_texts(texts, texts.others), texts.notes, Counter())

@@ -19,6 +19,8 @@ TAGGED = (".conll", ".conllu", ".iob", ".iob2", ".bio")
 TABLES = (".csv", ".tsv", *records.JSONL, ".json")
 LARGEST_LOOK = 64 << 20
 """Larger tables are taken for text without a look: labelled data is small, and looking reads it whole."""
+LONGEST_NAME = 40
+"""A first row with a longer cell is no header."""
 _LONGEST_LABEL = 60
 _ROWS_A_LABEL = 3
 """A column whose values stand less often than this on average holds no labels."""
@@ -37,6 +39,8 @@ class Look:
     """Whether a text may have several labels or none."""
     cut: bool = False
     """Whether spans cut words or share one, which tags cannot say."""
+    asked: str = ""
+    """The column of the texts where a run would ask for it: its name, or its number without a header."""
 
 
 def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
@@ -58,22 +62,23 @@ def look(path: Path, *, encoding: str = "utf-8") -> Look | None:
         read = list(tool.read(path, encoding=encoding)) if tool is not None else []
         if any(one.marks for one in read):
             return Look(path, "tag", _text_key(path, encoding), len(read), cut=any(map(_is_cut, read)))
-        texts = _texts(path, encoding)
+        texts, asked = _texts(path, encoding)
     except UserError:
         return _several(path, encoding)
     labels = [example.label for example in texts.examples]
     few = len(set(labels)) * _ROWS_A_LABEL <= len(labels)
     if not few or max(map(len, labels)) > _LONGEST_LABEL or len(set(labels)) < 2:
         return None
-    return Look(path, "classify", (texts.text_column,), len(labels))
+    return Look(path, "classify", (texts.text_column,), len(labels), asked=asked)
 
 
-def _texts(path: Path, encoding: str) -> labelled.LabelledTexts:
-    """Labelled texts; a run asks whether the first row is a header, here it is none."""
+def _texts(path: Path, encoding: str) -> tuple[labelled.LabelledTexts, str]:
+    """Labelled texts, and what a run would ask for; a short first row that may be a header is one."""
     try:
-        return labelled.read_texts(path, encoding=encoding)
+        return labelled.read_texts(path, encoding=encoding), ""
     except columns.PerhapsHeaderError as error:
-        return labelled.read_texts(path, encoding=encoding, text_column=error.column)
+        asked = error.name if len(error.name) <= LONGEST_NAME else error.column
+        return labelled.read_texts(path, encoding=encoding, text_column=asked), asked
 
 
 def _text_key(path: Path, encoding: str) -> tuple[str, ...]:

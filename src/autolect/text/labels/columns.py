@@ -108,8 +108,9 @@ class AmbiguousError(UserError):
 
 
 class PerhapsHeaderError(UserError):
-    """The first row may be a header; column: the number of the texts', from 1."""
+    """The first row may be a header; name: the texts' column if it is one; column: its number from 1."""
 
+    name: str
     column: str
 
 
@@ -186,7 +187,7 @@ class _Chooser:
                 where=self._where,
                 fix=f"set {TEXT_KEY} = {self._first[text][:_SHOWN]!r} if it is one, = '{text + 1}' if not",
             )
-            error.column = str(text + 1)
+            error.name, error.column = self._first[text], str(text + 1)
             raise error
 
     def _named(self, wanted: str | None, names: Sequence[Sequence[str]], key: str) -> int | None:
@@ -236,13 +237,11 @@ class _Chooser:
 
     def _ambiguous(self, what: str, key: str) -> NoReturn:
         shown = " | ".join(_short(cell) for cell in self._first)
-        raise AmbiguousError(
-            f"{what}; the first row is: {shown}",
-            where=self._where,
-            fix=f"set {TEXT_KEY} and {LABEL_KEY} to names in the header, or to numbers counted from 1"
-            if len(self._first) > 1
-            else f"set {key}, or check that the columns are parted by tabs (.tsv) or commas (.csv)",
-        )
+        fix = f"set {key}, or check that the columns are parted by tabs (.tsv) or commas (.csv)"
+        if len(self._first) > 1:
+            fix = f"set {TEXT_KEY} and {LABEL_KEY} to names in the header, or to numbers counted from 1"
+            fix += '; pairs of texts and translations need task.kind = "pair" or "translate"'
+        raise AmbiguousError(f"{what}; the first row is: {shown}", where=self._where, fix=fix)
 
     def _refuse(self, what: str, key: str) -> NoReturn:
         shown = ", ".join(repr(_short(cell)) for cell in self._first)
