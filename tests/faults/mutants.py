@@ -36,6 +36,7 @@ SEARCH, CREW, WORKER, SEARCHES = (
 )
 ARMS, NOISE = "tests/pipeline/test_compare.py", "tests/text/test_noise.py"
 
+AVERAGE, MEANS, REPORT = "train/average.py", "tests/train/test_average.py", "tests/report"
 KERNELS, MODEL, SCORING = (f"tests/nn/test_{name}.py" for name in ("kernels", "model", "scoring"))
 
 
@@ -275,6 +276,46 @@ MUTANTS = (
         "self.epoch(epoch)[place]",
         "[self.epoch(e) for e in range(max(0, epoch - 99), epoch + 1)][-1][place]",
         TRAIN,
+    ),
+    Mutant("a worse mean is kept", AVERAGE, " and score.value >= usual", "", MEANS),
+    Mutant(
+        "networks begin where the last one ended",
+        AVERAGE,
+        "goal.network.load_state_dict(start)",
+        "pass",
+        MEANS,
+    ),
+    Mutant(
+        "all networks learn in one order",
+        AVERAGE,
+        "seed if number == 1 else _seed(seed, number)",
+        "seed",
+        MEANS,
+    ),
+    Mutant("the last network stands for the best", AVERAGE, "states[best])", "states[-1])", MEANS),
+    Mutant(
+        "networks share a checkpoint", AVERAGE, "folder and folder / PLACE.format(number)", "folder", MEANS
+    ),
+    Mutant(
+        "each network has the whole budget",
+        AVERAGE,
+        "_weights(goal), _share(config)",
+        "_weights(goal), config",
+        MEANS,
+    ),
+    Mutant(
+        "a gain of chance is shown as one",
+        "report/summary.py",
+        'gain["low"] > 0',
+        'gain["value"] > 0',
+        REPORT,
+    ),
+    Mutant(
+        "a text is named without its folder",
+        "text/readers.py",
+        "encoding=encoding, root=root)",
+        "encoding=encoding)",
+        "tests/text/test_readers.py",
     ),
     Mutant(
         "a stage of other settings is kept",

@@ -10,6 +10,7 @@ import math
 import resource
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from autolect.core.device import choose
 from autolect.core.goal import Goal, Tensors
 from autolect.core.progress import Progress, Silent
 from autolect.core.recipe import Recipe, changed
+from autolect.jobs import report
 from autolect.jobs.pretrain import Pretraining, measured, tested
 from autolect.jobs.run import STAGES, given, walk
 from autolect.jobs.sampling import LEAST_TEXTS, Line, taken
@@ -149,7 +151,7 @@ def _of_labels(recipe: Recipe, start: Path, run: Run, folder: Path, progress: Pr
     progress.say("plan: measuring how fast it learns from the labels")
     labels = Labels(recipe)
     found = labels.learning(run, start)
-    parts = _parts(found.seconds, run, 1.0)
+    parts = _parts({**found.seconds, "report": _reported(run)}, run, 1.0)
     return Plan(
         parts=parts,
         characters=0.0,
@@ -191,6 +193,7 @@ class _Planned:
             found = self.labels.learning(run, places["pretrained"])
             paces["fine-tuning"] = found.pace
             seconds |= found.seconds
+        seconds["report"] = _reported(run)
         parts = _parts(seconds, run, self.share)
         weights = training.model.num_parameters()
         wanted = self.recipe.tokenizer.vocab_size
@@ -305,6 +308,13 @@ def _short(recipe: Recipe) -> Recipe:
     return recipe
 
 
+def _reported(run: Run) -> float:
+    """Seconds of the report."""
+    started = time.monotonic()
+    report.write(run, report.gather(run), command="")
+    return time.monotonic() - started
+
+
 def _parts(seconds: Mapping[str, float], run: Run, share: float) -> tuple[Part, ...]:
     """The stages in their order, with what they take of the disk in a run of so many times the text."""
     return tuple(
@@ -338,10 +348,10 @@ def _fact(folder: Path, name: str) -> float:
 
 
 def _size(folder: Path | None, share: float) -> float:
-    """Bytes of a folder, 0 without one, those files that grow with the text being so many times as large."""
+    """Bytes of a folder or file, 0 without one; what grows with the text is so many times as large."""
     if folder is None:
         return 0.0
-    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    sizes = {path: path.stat().st_size for path in (folder, *folder.rglob("*")) if path.is_file()}
     return sum(size * (share if path.suffix in GROWING else 1.0) for path, size in sizes.items())
 
 

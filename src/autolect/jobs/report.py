@@ -77,6 +77,7 @@ def write(run: Run, facts: dict[str, Any], *, command: str) -> Path:
     )
     path = run.folder / "report.html"
     files.save_file(path, html)
+    run.places["report"] = path
     run.seconds["report"] = round(time.monotonic() - started, 2)
     run.progress.say(f"report: {path}")
     return path

@@ -51,13 +51,17 @@ class Labels:
         torch.set_num_threads(share_of_threads(self.search.workers))
         one = pace(goal, recipe.finetune, seed=recipe.seed, device=device)
         set_threads()
-        seconds = {"finetuned": self._in_turn(device) * one.seconds}
-        if shares := getattr(recipe.task, "curve", ()):
-            epochs = recipe.finetune.epochs is not None
-            seconds["curve"] = (sum(shares) if epochs else len(shares)) * one.seconds
         # Test stays closed: valid stands in for it.
         closed = replace(data, parts=replace(data.parts, test=data.parts.valid), unlabelled=())
         evaluate(run, finetune(run, start, closed), closed)
+        few: Any = run.recipe.finetune
+        walked = 1 + self._refits
+        looped = replace(one, steps=few.steps, looks=few.evaluations).seconds
+        around = max(0.0, run.seconds["finetuned"] / walked - looped)
+        seconds = {"finetuned": self.in_turn(device, one.seconds, around)}
+        if shares := getattr(recipe.task, "curve", ()):
+            times = sum(shares) if self._by_epochs else len(shares)
+            seconds["curve"] = times * one.seconds + len(shares) * around
         rate = files.read_json(run.places["evaluation"] / EVALUATION)["test_texts_a_second"]
         more = len(data.parts.test) - len(data.parts.valid)
         seconds["evaluation"] = max(1.0, run.seconds["evaluation"] + more / rate)
@@ -73,21 +77,33 @@ class Labels:
         """Bytes on the disk beside results of these sizes: checkpoints of each training, and finalists."""
         kept = self.search.workers + self.search.finalists * self.search.seeds
         task: Any = self.recipe.task
-        more = bool(getattr(task, "unlabelled", ())) + getattr(task, "refit", False)
+        more = bool(getattr(task, "unlabelled", ())) + self._refits
         shares: tuple[float, ...] = getattr(task, "curve", ())
         trained = max(self.search.workers + more, len(shares))
         trained *= self.recipe.finetune.average
         return trained * checkpoints + (kept * sum(sizes) if self.recipe.search else 0.0)
 
-    def _in_turn(self, device: Device) -> float:
-        """How many times as long as one training all of them take, each after the other.
+    @property
+    def _refits(self) -> bool:
+        """Whether the model learns once more, from train and valid."""
+        return bool(getattr(self.recipe.task, "refit", False))
 
-        With a budget of epochs texts that are learned beside the labelled ones take their time.
+    @property
+    def _by_epochs(self) -> bool:
+        """Whether more examples take more time."""
+        return self.recipe.finetune.epochs is not None
+
+    def in_turn(self, device: Device, one: float, around: float) -> float:
+        """Seconds of all trainings, each after the other; around: what is built and measured about each.
+
+        With a budget of epochs examples that are learned beside those of train take their time.
         """
-        more = SURE * len(self.data.unlabelled) / len(self.data.parts.train)
-        longer = 1 + more if self.recipe.finetune.epochs is not None else 1.0
-        again = bool(self.data.unlabelled) + getattr(self.recipe.task, "refit", False)
-        return trainings(self.search, device) + again * longer
+        parts, taught = self.data.parts, bool(self.data.unlabelled)
+        per_example = one / len(parts.train) if self._by_epochs else 0.0
+        sure = SURE * len(self.data.unlabelled)
+        found = trainings(self.search, device) * (one + around)
+        found += taught * (one + around + sure * per_example)
+        return found + self._refits * (one + around + (sure + len(parts.valid)) * per_example)
 
 
 def trainings(search: SearchConfig, device: Device) -> int:
