@@ -215,12 +215,19 @@ def test_spans_are_marked_in_the_text_and_nothing_else_changes() -> None:
     assert texts.marked("fly to New York\x1b", spans) == "fly to [New York](city)\\x1b"
 
 
-def test_lines_that_are_not_utf8_are_named(tmp_path: Path) -> None:
+def test_lines_that_are_not_utf8_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfgood\n\n caf\xe9 \n")
     with pytest.raises(UserError, match=r"a\.txt:3: byte 5 of the line is not UTF-8"):
-        list(options.batches(None, tmp_path / "a.txt"))
+        list(options.batches(None, tmp_path / "a.txt", quiet=True))
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfgood\n\nnews\n")
-    assert [line for some in options.batches(None, tmp_path / "a.txt") for line in some] == ["good", "news"]
+    asked = [line for some in options.batches(None, tmp_path / "a.txt", quiet=True) for line in some]
+    assert asked == ["good", "news"]
+    assert not capsys.readouterr().err
+    table = (tmp_path / "a.txt").rename(tmp_path / "a.tsv")
+    assert [line for some in options.batches(None, table, quiet=False) for line in some] == asked
+    told = capsys.readouterr().err
+    assert "1 blank line(s) have no answer" in told
+    assert "a.tsv: each line of it is taken for a text" in told
 
 
 def test_keys_come_from_the_environment_and_the_file(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import json
 import tomllib
 from pathlib import Path
 
+import pyarrow as arrow
 import pytest
+from pyarrow import parquet
 
 from autolect.core import recipe as recipes
 from autolect.core.errors import UserError
@@ -116,6 +118,30 @@ def test_a_table_that_is_taken_for_text_is_named(tmp_path: Path) -> None:
     assert f"`autolect labels check {tmp_path / 'faq.tsv'}` says why" in rows["faq.tsv"]
 
 
+def test_files_that_need_one_key_for_two_names_are_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{ENGLISH.strip()} {n}\t{('gut', 'schlecht')[n % 2]}\n" for n in range(30))
+    (tmp_path / "a.train.tsv").write_text(f"{ENGLISH.strip()}\tneutral\n{rows}")
+    (tmp_path / "a.test.tsv").write_text(f"satz\tart\n{rows}")
+    (tmp_path / "books.txt").write_text(ENGLISH * 100)
+    with pytest.raises(UserError, match=r"its texts in column 'satz', and .* its texts in column '1'"):
+        made(tmp_path, "books.txt", "a.train.tsv", "a.test.tsv")
+
+
+def test_the_column_of_a_parquet_file_is_found(tmp_path: Path) -> None:
+    table = arrow.table({"id": list(range(9)), "remark": [f"{ENGLISH.strip()} {n}" for n in range(9)]})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    found = made(tmp_path, "t.parquet")
+    assert found.corpus is not None
+    assert found.corpus.column == "remark"
+
+
+def test_tables_that_share_no_column_are_refused(tmp_path: Path) -> None:
+    for name in ("body", "story"):
+        (tmp_path / f"{name}.csv").write_text(f"{name}\n" + ENGLISH.replace(",", "") * 9)
+    with pytest.raises(UserError, match=r"has no column 'body', in which .*body\.csv has"):
+        made(tmp_path, "body.csv", "story.csv")
+
+
 def test_names_in_quotes_are_read_as_the_run_reads_them(tmp_path: Path) -> None:
     rows = "".join(f'"{ENGLISH.strip()} {number}"\t"one"\n' for number in range(20))
     (tmp_path / "notes.tsv").write_text('"note"\t"source"\n' + rows)
@@ -135,6 +161,23 @@ def test_files_of_another_encoding_are_read_and_the_recipe_says_so(tmp_path: Pat
     found = recipes.read(tmp_path / "recipe.toml", environment={}).model_dump()
     assert (found["corpus"]["encoding"], found["task"]["encoding"]) == ("gb18030", "gb18030")
     assert found["corpus"]["language"] == "zh"
+
+
+def test_one_of_two_kinds_of_files_may_be_in_another_encoding(tmp_path: Path) -> None:
+    rows = "".join(f"{CHINESE.strip()}{n}\t{'好坏'[n % 2]}\n" for n in range(20))
+    (tmp_path / "t.tsv").write_text("text\tlabel\n" + rows, encoding="gb18030")
+    (tmp_path / "books.txt").write_text(CHINESE * 50, encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("t.tsv", "books.txt")]
+    init(files, recipe=tmp_path / "recipe.toml", encoding="gb18030")
+    found = recipes.read(tmp_path / "recipe.toml", environment={}).model_dump()
+    assert (found["corpus"]["encoding"], found["task"]["encoding"]) == ("utf-8", "gb18030")
+
+
+def test_a_file_without_anything_is_told(tmp_path: Path) -> None:
+    (tmp_path / "books.txt").write_text(ENGLISH * 100)
+    (tmp_path / "labels.tsv").write_text("")
+    files = [str(tmp_path / name) for name in ("books.txt", "labels.tsv")]
+    assert dict(init(files, recipe=tmp_path / "r.toml").rows)["labels.tsv"] == "nothing stands in it"
 
 
 def test_a_folder_stays_a_folder_beside_labelled_files(tmp_path: Path) -> None:

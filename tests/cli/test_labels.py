@@ -411,3 +411,36 @@ def test_what_a_file_is_for_is_told_by_what_it_holds(
 ) -> None:
     seen = look(Path(file(tmp_path, name, content)))
     assert (seen.kind if seen else None) == kind
+
+
+def test_a_record_without_its_label_is_no_text_without_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"text": f"text {n}", "label": None if n == 7 else "ab"[n % 2]} for n in range(30)]
+    source = file(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows)))
+    target = tmp_path / "b.tsv"
+    assert called("labels", "convert", source, str(target)) == 2
+    assert "the place of 1 text(s) would be lost" in capsys.readouterr().err
+    assert called("labels", "convert", source, str(target), "--lossy") == 0
+    lines = target.read_text().splitlines()
+    assert len(lines) == 30
+    assert not any("[" in line for line in lines)
+
+
+def test_texts_that_are_taken_for_labels_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"the cat {n}\tdie lange Katze {n} {'x' * 60}\n" for n in range(40))
+    source = file(tmp_path, "mt.tsv", "text\ttarget\n" + rows)
+    found = answer(capsys, "labels", "check", source, status=2)
+    (told,) = [one for one in found["troubles"] if "task.kind" in one]  # type: ignore[attr-defined]
+    assert '"translate" or "pair"' in told
+    (rare,) = [one for one in found["troubles"] if "fewer than" in one]  # type: ignore[attr-defined]
+    assert "and 20 more" in rare
+    assert "x" * 60 not in rare
+
+
+def test_what_a_format_makes_of_plain_tags_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = file(tmp_path, "a.conll", "dogs NOUN\nbark VERB\n\n" * 3)
+    assert called("labels", "convert", source, str(tmp_path / "a.jsonl"), "--to", "doccano") == 2
+    assert "choose .conll or .jsonl" in capsys.readouterr().err

@@ -239,7 +239,7 @@ def test_a_write_that_the_system_refuses_names_the_cause_and_keeps_the_old(tmp_p
     saved(tmp_path / "x", "old")
     files.save_file(tmp_path / "y", "old")
     with small_files(4096):
-        with pytest.raises(UserError, match=r"cannot write \(File too large; .* GB free\)"):
+        with pytest.raises(UserError, match=r"cannot write \(File too large\)"):
             saved(tmp_path / "x", "n" * 10_000)
         with pytest.raises(UserError, match="File too large"):
             files.save_file(tmp_path / "y", "n" * 10_000)

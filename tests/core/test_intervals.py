@@ -49,8 +49,23 @@ def tally(right: list[int]) -> intervals.Tally:
 
 def test_a_difference_that_no_drawing_denies_is_still_not_certain() -> None:
     found = intervals.difference(tally([1] * 40), tally([0] * 40), seed=0, resamples=999)
-    assert (found.value, found.low, found.high) == (1, 1, 1)
+    assert found.value == found.high == 1
+    assert found.low == pytest.approx(1 - 2 * (1 - 0.025 ** (1 / 40)))
     assert found.p == pytest.approx(2 / 1000)
+
+
+def test_a_few_examples_show_nothing_however_alike_they_are() -> None:
+    right = tally([1] * 3).interval(seed=0)
+    assert right.high == 1
+    assert right.low == pytest.approx(0.292, abs=0.001), "the exact interval of 3 of 3"
+    wrong = tally([0] * 3).interval(seed=0)
+    assert wrong.low == 0
+    assert wrong.high == pytest.approx(0.708, abs=0.001)
+    found = intervals.difference(tally([1] * 3), tally([0] * 3), seed=0)
+    assert found.low < 0
+    assert found.p == 0.25
+    correlated = intervals.Tally(counts=np.ones((9, 1)), score=metrics.mean_score, least=-1.0)
+    assert correlated.interval(seed=0).low == pytest.approx(1 - 2 * intervals.unseen(9))
 
 
 def test_a_difference_of_nothing_is_certainly_none() -> None:

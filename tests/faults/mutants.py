@@ -318,6 +318,20 @@ MUTANTS = (
         "tests/text/test_readers.py",
     ),
     Mutant(
+        "what valid said of the training is forgotten",
+        "jobs/tuning/finetuned.py",
+        'if not files.read_json(self.folder / bundle.INFO)["metrics"]["best_step"]:',
+        "if False:",
+        "tests/pipeline/test_more_labels.py::test_a_training_that_bettered_nothing_is_not_made_again",
+    ),
+    Mutant(
+        "the folder of a text is no part of what was learned",
+        "jobs/tuning/finetune.py",
+        "one.relative_to(path).as_posix()",
+        "one.name",
+        "tests/pipeline/test_more_labels.py",
+    ),
+    Mutant(
         "a stage of other settings is kept",
         "jobs/stages.py",
         ' or manifest.facts.get("key") != key',

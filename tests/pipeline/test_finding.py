@@ -53,6 +53,7 @@ def test_texts_are_found_by_their_words_and_are_enough_alone(
     (found,) = index.search(["the captain of the ship"], count=5)
     assert [themes[one.number] for one in found] == ["sea"] * 5
     assert found[0].score >= found[-1].score
+    assert index.shared(["zzqq xyxy", "the captain", "zzqq"]) == [False, True, False]
     assert found[0].where.endswith(f"texts.jsonl:{found[0].number + 1}")
     like = index.like(3, count=5)
     assert 3 not in [one.number for one in like]

@@ -15,11 +15,12 @@ from autolect.core.progress import Silent
 from autolect.jobs.run import Summary
 from autolect.jobs.tuning import finetuned
 from autolect.jobs.tuning.curve import FILE as CURVE
-from autolect.jobs.tuning.finetune import Data, keyed, read_data, train_task
+from autolect.jobs.tuning.finetune import Data, fingerprint, keyed, read_data, train_task
 from autolect.jobs.tuning.self_training import FILE, SHARE, SelfTrained, surest
+from autolect.jobs.using.use import load
 from autolect.text.labels.labelled import TextExample, TokenExample
 
-from .conftest import SUBJECTS, VERBS, walk
+from .conftest import SUBJECTS, VERBS, walk, write_corpus, write_labels
 
 
 def unlabelled(folder: Path) -> Path:
@@ -263,3 +264,47 @@ def test_texts_without_labels_that_cannot_be_read_name_their_place_and_the_task_
     path.write_bytes(b'{"text": "caf\xe9"}\n')
     with pytest.raises(UserError, match=r"task\.encoding"):
         read_data(recipe.read(None, overrides=overrides, environment={}), Silent())
+
+
+def test_a_training_that_bettered_nothing_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int | None, float | None]] = []
+    whole = train_task
+
+    def watched(settings: recipe.Recipe, *given: Any, what: str, **named: Any) -> Any:
+        asked.append((what, settings.finetune.steps, settings.finetune.epochs))
+        goal, outcome = whole(settings, *given, what=what, **named)
+        return goal, replace(outcome, best_step=best)
+
+    monkeypatch.setattr(finetuned, "train_task", watched)
+    given = [f"corpus.files=['{write_corpus(tmp_path)}']", "task.kind=classify"]
+    given += [f"task.train='{write_labels(tmp_path)}'", "finetune.epochs=1"]
+    for best, again in ((0, ("refit", 0, None)), (5, ("refit", None, 1.0))):
+        asked.clear()
+        summary = walk(tmp_path, *given, f"seed={best}")
+        assert asked == [("fine-tuning", None, 1.0), again]
+        assert load(summary.folder / "finetuned").predict(["the cat sees the sun"])
+
+
+def test_what_a_folder_s_texts_are_labelled_with_is_what_they_were_learned_with(tmp_path: Path) -> None:
+    for place in ("neg/1.txt", "neg/2.txt", "pos/3.txt", "pos/4.txt"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_text(f"the text of {place[-5]}")
+    before = fingerprint(tmp_path)
+    (tmp_path / "pos" / "3.txt").rename(tmp_path / "neg" / "3.txt")
+    moved = fingerprint(tmp_path)
+    (tmp_path / "neg").rename(tmp_path / "bad")
+    assert len({before, moved, fingerprint(tmp_path)}) == 3
+
+
+def test_a_column_that_is_set_aside_may_change_what_is_learned(tmp_path: Path) -> None:
+    rows = [f"{('day', 'night')[n % 2]}\tshop {n}\tthe cat sees {n} dogs\n" for n in range(60)]
+    path = tmp_path / "t.tsv"
+    path.write_text("label\tsubject\tsource\n" + "".join(rows))
+    found = []
+    for column in ("subject", "source", "source"):
+        overrides = ["task.kind=classify", f"task.train='{path}'", f"task.slice_column={column}", "start='.'"]
+        found.append(read_data(recipe.read(None, overrides=overrides, environment={}), Silent()).hashes)
+    assert found[0]["train"] == found[1]["train"]
+    assert found[0]["examples"] != found[1]["examples"] == found[2]["examples"]

@@ -95,6 +95,19 @@ def test_texts_that_are_labelled_already_are_left_out(classified: Summary, tmp_p
         suggest(tmp_path / "none.jsonl", bundle, [str(labelled)], labelled=[labelled], **options)  # type: ignore[arg-type]
 
 
+def test_how_labelled_files_are_read_can_be_said(classified: Summary, tmp_path: Path) -> None:
+    pool, labelled = asked(tmp_path), tmp_path / "labelled.csv"
+    rows = [f"a dog sees the sun {number} times,été\n" for number in range(20)]
+    labelled.write_text("body,mood\n" + "".join(rows), encoding="latin-1")
+    options = {"column": "text", "count": 30, "form": None, "seed": 0, "progress": Silent()}
+    options |= {"encoding": "latin-1", "labelled": [labelled]}
+    keys = ["task.text_column=body", "task.label_column=mood"]
+    bundle = classified.folder / "finetuned"
+    found = suggest(tmp_path / "left.jsonl", bundle, [pool], overrides=keys, **options)  # type: ignore[arg-type]
+    assert found
+    assert not any("sees the sun" in text for text, _ in found)
+
+
 def test_a_bundle_without_labels_is_refused(classified: Summary, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="answers no labels"):
         suggest(

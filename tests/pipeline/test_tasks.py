@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from fastapi.testclient import TestClient
@@ -16,7 +18,9 @@ from autolect.core import bundle, files
 from autolect.core.errors import UserError
 from autolect.core.progress import Silent
 from autolect.core.results import Labels, Rating
+from autolect.jobs import evaluate as evaluation_job
 from autolect.jobs import finding
+from autolect.jobs import judge as judging
 from autolect.jobs.judge import judge
 from autolect.jobs.run import Summary
 from autolect.jobs.tuning.finetune import STRANGE, strangeness
@@ -26,6 +30,7 @@ from autolect.serve.app import create_app
 from autolect.serve.limits import ServeSettings
 from autolect.text import word_classes
 from autolect.text.features import buckets
+from autolect.text.labels.labelled import TokenExample
 from autolect.text.word_classes import WordClasses
 from autolect.vectors import classes
 
@@ -254,6 +259,38 @@ def test_bundles_are_compared_on_a_file_that_none_has_seen(
     assert "no difference shown on 20 examples" in capsys.readouterr().out
 
 
+def test_bundles_that_read_a_file_otherwise_are_not_compared(
+    several: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = tmp_path / "new.jsonl"
+    test.write_text('{"text": "the cat hears rain", "label": ["RAIN"]}\n' * 4, encoding="utf-8")
+    reads = iter([4, 3])
+    whole = judging.labelled_for
+    monkeypatch.setattr(
+        judging, "labelled_for", lambda *given, **named: whole(*given, **named)[: next(reads)]
+    )
+    bundle = several.folder / "finetuned"
+    with pytest.raises(UserError, match="otherwise than") as caught:
+        judge([bundle, bundle], test, overrides=[], progress=Silent())
+    assert "--set task.text_column" in caught.value.fix
+
+
+def test_the_mistakes_of_a_tagger_without_entities_show_what_was_right() -> None:
+    example = TokenExample(text="dogs bark", tokens=((0, 4), (5, 9)), tags=("NOUN", "VERB"), where="a:1")
+    answer = SimpleNamespace(spans=[SimpleNamespace(start=0, end=4, label="NOUN")])
+    sides = evaluation_job._sides(example, answer)
+    assert sides == {"gold": [[0, 4, "NOUN"], [5, 9, "VERB"]], "predicted": [[0, 4, "NOUN"]]}
+
+
+def test_a_label_s_own_score_is_the_share_of_it_that_is_told_right() -> None:
+    run = SimpleNamespace(recipe=SimpleNamespace(seed=0))
+    measured = SimpleNamespace(gold=["a"] * 5 + ["b"], run=run)
+    predicted = ["a", "a", "a", "b", "b", "a"]
+    told = evaluation_job._Evaluation._told_right
+    found = told(measured, "a", np.arange(5), predicted)  # type: ignore[arg-type]
+    assert (found["slice"], found["examples"], found["score"]) == ("label a, share told right", 5, 0.6)
+
+
 def test_a_comparison_that_says_little_says_so(
     several: Summary, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -262,10 +299,17 @@ def test_a_comparison_that_says_little_says_so(
     strange.write_text('{"text": "the cat hears rain", "label": ["HAIL"]}\n' * 3, encoding="utf-8")
     learned = load(bundle).info.task
     assert learned is not None
-    for test, told in ((strange, "knows none of the labels"), (learned.settings["train"], "was made from")):
+    other = tmp_path / "other.jsonl"
+    lines = Path(learned.settings["train"]).read_text(encoding="utf-8").replace("the", "The!").splitlines()
+    other.write_text("\n".join([*lines[:30], '{"text": "a new text", "label": ["RAIN"]}']), encoding="utf-8")
+    told = (
+        (strange, "it does not know the label(s) of 3 examples, so that these are mistakes: 'HAIL'"),
+        (other, f"of the 31 texts of {other}, so that its score says little of new texts"),
+    )
+    for test, said in told:
         with pytest.raises(SystemExit):
             main(["evaluate", str(bundle), "--test", str(test)])
-        assert told in capsys.readouterr().err
+        assert said in capsys.readouterr().err
 
 
 def test_what_learns_is_said_by_the_recipe(tmp_path: Path, corpus: Path) -> None:

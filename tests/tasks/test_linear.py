@@ -34,6 +34,14 @@ def test_a_feature_of_one_label_speaks_for_it_and_against_the_others() -> None:
     assert np.abs(table[8:10]).max() < np.abs(table[1:4]).max() / 10
 
 
+def test_no_fold_has_one_label_where_labels_take_turns() -> None:
+    found = _linear.folds(100, 5)
+    assert np.bincount(found).tolist() == [20] * 5
+    labels = np.arange(100) % 5
+    assert all(len(set(labels[found == fold].tolist())) > 2 for fold in range(5))
+    assert (found == _linear.folds(100, 5)).all()
+
+
 def test_features_that_never_stand_in_training_say_nothing() -> None:
     table = _linear.fit(items({1: 1}, {2: 1}), one_hot(0, 1, of=2)).weights
     assert not table[3:].any()

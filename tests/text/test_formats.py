@@ -122,7 +122,7 @@ def test_a_folder_for_each_label_holds_its_texts(tmp_path: Path) -> None:
     read = read_texts(reviews(tmp_path, files))
     assert [(one.text, one.label) for one in read.examples] == [("bad", "neg"), ("很好\n真的", "pos")]
     assert read.examples[0].where.endswith("neg/1.txt")
-    assert not read.notes
+    assert read.notes == ("1 file(s) in the folders that are no .txt are passed over",)
 
 
 @pytest.mark.parametrize(

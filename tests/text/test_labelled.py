@@ -507,7 +507,9 @@ def test_a_first_row_that_may_be_a_header_is_asked_about(tmp_path: Path) -> None
     content = "v1\tv2\n" + "".join(f"{('ham', 'spam')[n % 2]}\ta longer text {n}\n" for n in range(10))
     error = refused(tmp_path, "a.tsv", content)
     assert "may be a header" in error.what
-    assert "task.text_column = 'v2' if it is one, = '2' if not" in error.fix
+    assert "task.text_column = '2' if it is none; if it is one, set task.text_column = 'v2'" in error.fix
+    error = refused(tmp_path, "b.tsv", content.replace("v2", "2021"))
+    assert "if it is one, call its columns otherwise" in error.fix
     assert len(texts(tmp_path, "a.tsv", content, text="v2").examples) == 10
     assert len(texts(tmp_path, "a.tsv", content, text="2").examples) == 11
 
@@ -601,3 +603,22 @@ def test_quotes_are_text_in_records_and_taken_off_where_every_cell_has_them(tmp_
 )
 def test_files_that_would_be_read_wrongly_say_why(tmp_path: Path, name: str, content: str, what: str) -> None:
     assert what in refused_tokens(tmp_path, content, name).what
+
+
+def test_labels_in_one_string_are_parted_whatever_holds_them(tmp_path: Path) -> None:
+    rows = [{"text": f"text {n}", "label": ["a", "a,b", ""][n % 3]} for n in range(6)]
+    lines, table = tmp_path / "a.jsonl", tmp_path / "a.tsv"
+    lines.write_text("\n".join(map(json.dumps, rows)))
+    table.write_text("text\tlabel\n" + "".join(f"{row['text']}\t{row['label']}\n" for row in rows))
+    found = [
+        [one.labels for one in labelled.read_texts(path, separator=",").examples] for path in (lines, table)
+    ]
+    assert found[0] == found[1] == [("a",), ("a", "b"), ()] * 2
+    whole = labelled.read_texts(lines, separator=";")
+    assert whole.examples[1].labels == ("a,b",)
+    assert any("task.separator = ','" in note for note in whole.notes)
+    listed = [{"text": "one", "labels": ["a,b", "c"]}, {"text": "two", "labels": []}]
+    lines.write_text("\n".join(map(json.dumps, listed)))
+    assert labelled.read_texts(lines, separator=",").examples[0].labels == ("a,b", "c"), (
+        "a list says what is one label"
+    )

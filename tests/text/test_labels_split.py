@@ -113,6 +113,15 @@ def test_a_text_of_many_pairs_binds_them_not() -> None:
     assert splitting.groups([]) == []
 
 
+def test_pairs_that_share_a_text_stay_together_in_small_files_and_beside_a_chain() -> None:
+    few = [pair(f"question {n // 2}", f"answer {n}") for n in range(30)]
+    assert sorted(map(len, splitting.groups(few))) == [2] * 15
+    chain = [pair(f"link {n}", f"link {n + 1}") for n in range(30)]
+    found = splitting.groups([*chain, *few])
+    assert sorted(map(len, found)) == [1] * 30 + [2] * 15, "what is too much for a part is parted, no more"
+    assert sorted(at for group in found for at in group) == list(range(60))
+
+
 def test_the_rarest_label_of_pairs_that_stay_together_is_kept_in_train() -> None:
     pairs = [pair(f"{at} a", f"{at} b", "common") for at in range(40)] + [pair("3 a", "3 c", "rare")]
     for seed in range(10):

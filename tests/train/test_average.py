@@ -104,6 +104,11 @@ def test_a_mean_that_is_as_good_as_they_are_is_kept() -> None:
     assert (outcome.best.value, outcome.averaged) == (0.5, 3)
 
 
+def test_a_mean_of_networks_that_learned_names_a_step_of_theirs() -> None:
+    outcome = train(Kept(scores=[0.7, 0.1, 0.1, 0.6, 0.1, 0.6, 0.9]))
+    assert (outcome.best.value, outcome.averaged, outcome.best_step) == (0.9, 3, 30)
+
+
 def test_where_no_network_was_better_than_the_start_no_step_is_named() -> None:
     assert train(Kept(scores=[0.5, 0.1] * 3)).best_step == 0
 

@@ -67,9 +67,14 @@ def search(
     from autolect.jobs.finding import Index
 
     found = Index(what)
-    for batch in options.batches(query, file):
-        for one, texts in zip(batch, found.search(batch, count=count), strict=True):
-            _show(texts, json=voice.json, asked={"query": one})
+    for batch in options.batches(query, file, quiet=voice.quiet):
+        shared = found.shared(batch)
+        for one, texts, words in zip(batch, found.search(batch, count=count), shared, strict=True):
+            if not words and not voice.json:
+                show.write(
+                    f"no text has a word of {show.safe(one)!r}; these are near it by their vectors alone"
+                )
+            _show(texts, json=voice.json, asked={"query": one, "words": words})
 
 
 def recommend(

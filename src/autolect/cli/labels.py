@@ -108,6 +108,7 @@ def suggest(
             "--labelled", metavar="FILE", help="Leave out the texts that have labels here; repeatable."
         ),
     ] = None,
+    assignments: options.Assignments = None,
     column: options.Column = "text",
     encoding: options.Encoding = "utf-8",
     count: Annotated[int, typer.Option("--count", min=1, help="Texts to label next.")] = 50,
@@ -117,7 +118,10 @@ def suggest(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same texts.")] = 0,
 ) -> None:
-    """Choose the texts whose labels would teach a model most, with its guesses to correct."""
+    """Choose the texts whose labels would teach a model most, with its guesses to correct.
+
+    --set task.KEY=VALUE says how the --labelled files are read, where that is not as the bundle's own was.
+    """
     voice = options.voice_of(ctx)
     from autolect.jobs import suggest as job
 
@@ -127,6 +131,7 @@ def suggest(
             options.bundle_folder(bundle),
             files,
             labelled=labelled or (),
+            overrides=assignments or (),
             column=column,
             encoding=encoding,
             count=count,
@@ -138,9 +143,12 @@ def suggest(
         for text, doubt in found:
             show.write(show.plain_json({"text": text, "doubt": doubt}))
         return
-    for text, doubt in found[:_FIRST]:
-        show.write(f"{doubt:.2f}  {show.safe(' '.join(text.split())[:_CHARACTERS])}")
-    show.write(f"{len(found):,} texts with guesses: {show.safe(str(target))}")
+    rows = [
+        (f"{doubt:.2f}", show.safe(" ".join(text.split())[:_CHARACTERS])) for text, doubt in found[:_FIRST]
+    ]
+    show.write(show.table(rows, columns=("doubt", "text")))
+    fewer = f" ({count:,} were asked for)" if len(found) < count else ""
+    show.write(f"{len(found):,} texts with guesses{fewer}: {show.safe(str(target))}")
 
 
 def _config(

@@ -14,7 +14,10 @@ import typer
 from autolect.cli import show
 from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
+from autolect.text import streams
 
+TABLES = (".tsv", ".csv", ".jsonl", ".ndjson", ".json", ".conll", ".conllu")
+"""Suffixes of files whose lines are more than a text."""
 BATCH = 32
 """Texts that are answered together; more would only make the first answer late."""
 
@@ -86,15 +89,20 @@ def bundle_folder(folder: Path) -> Path:
     )
 
 
-def batches(texts: list[str] | None, file: Path | None) -> Iterator[list[str]]:
-    """What was asked, some texts at a time: arguments, or lines of a file or of standard input."""
+def batches(texts: list[str] | None, file: Path | None, *, quiet: bool) -> Iterator[list[str]]:
+    """What was asked, some texts at a time: arguments, or lines of a file or of standard input.
+
+    Unless ``quiet`` it is told what of a file may be meant otherwise.
+    """
     if texts and file:
         raise UserError("texts and --file are both given", where="--file", fix="keep one of them")
     if file is not None and not file.is_file():
         raise UserError("no such file", where=str(file), fix="check the name")
     if any(not text.strip() for text in texts or ()):
         raise UserError("is empty", where="TEXT", fix="say something, or leave it out")
-    return _batches(texts or _lines(file))
+    if file is not None and not quiet and streams.suffix(file) in TABLES:
+        show.tell(f"{file}: each line of it is taken for a text, with all that stands there")
+    return _batches(texts or _lines(file, quiet=quiet))
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -105,8 +113,9 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _lines(file: Path | None) -> Iterator[str]:
+def _lines(file: Path | None, *, quiet: bool) -> Iterator[str]:
     """Lines of a file or of standard input that are not blank; UserError with the line that is not UTF-8."""
+    blank = 0
     if file is None and sys.stdin.isatty():
         show.tell("one text a line, Ctrl-D ends")
     with sys.stdin.buffer if file is None else file.open("rb") as stream:
@@ -117,5 +126,8 @@ def _lines(file: Path | None) -> Iterator[str]:
                 where = f"{'standard input' if file is None else file}:{number}"
                 what = f"byte {error.start + 1} of the line is not UTF-8"
                 raise UserError(what, where=where, fix="convert it to UTF-8") from None
+            blank += not line.strip()
             if line.strip():
                 yield line
+    if blank and not quiet:
+        show.tell(f"{blank:,} blank line(s) have no answer")

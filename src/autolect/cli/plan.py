@@ -56,7 +56,7 @@ def _show(found: Plan) -> None:
     summary += [("disk", f"{_size(found.disk)}, {_size(found.free)} free")]
     show.write(show.table(summary))
     show.write()
-    if found.elsewhere:
+    if max(found.elsewhere.values(), default=0.0) >= 1:
         show.write("pretraining elsewhere, an estimate from rates on paper, not measured:")
         show.write(show.table([(name, progress.span(seconds)) for name, seconds in found.elsewhere.items()]))
     for what, needed, there in (("memory", found.memory, memory), ("disk", found.disk, found.free)):

@@ -202,15 +202,17 @@ def _answer(
 ) -> None:
     voice = options.voice_of(ctx)
     folder = options.bundle_folder(bundle)
-    batches = options.batches(text, file)
+    batches = options.batches(text, file, quiet=voice.quiet)
     from autolect.jobs.using.use import load
 
     lect = load(folder, dtype=dtype)
     tasks = {lect.info.task.kind} - {"embed"} if lect.info.task else set[str]()
     can = (lect.abilities - tasks) | ({"predict"} if tasks else set())
     if ability not in can:
-        known = ", ".join(sorted(can))
-        raise UserError(f"this model cannot {ability}", where=str(folder), fix=f"it can {known}")
+        fix = f"it can {', '.join(sorted(can))}"
+        if ability == "predict":
+            fix += "; `autolect finetune RECIPE --from` it teaches it a task"
+        raise UserError(f"this model cannot {ability}", where=str(folder), fix=fix)
     for texts in batches:
         for one in ask(lect, texts):
             for line in [show.plain_json(one.facts)] if voice.json else one.lines:

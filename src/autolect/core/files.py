@@ -202,7 +202,7 @@ def disk_errors(path: Path, *, doing: Literal["read", "write"] = "write") -> Ite
         if number not in _DISK:
             raise
         raise UserError(
-            f"cannot {doing} ({os.strerror(number)}; {_free(path)} free)",
+            f"cannot {doing} ({os.strerror(number)}{f'; {_free(path)} free' if number in _FULL else ''})",
             where=str(getattr(error, "filename", None) or path),
             fix=_DISK[number],
         ) from error
@@ -224,19 +224,20 @@ def fingerprint(value: Any) -> str:
 
 
 _RENEW = "restore the folder from a copy, or run the job that made it again"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _DISK = {
     errno.ENOSPC: "free some space and run the same command again",
     errno.EDQUOT: "your disk quota is used up: free some space and run the same command again",
     errno.EFBIG: "the file size limit is too small (ulimit -f)",
     errno.EIO: "the disk reports an error: check it before going on",
     errno.EINTR: "the system broke the call off: run the same command again",
-    errno.EACCES: "choose a folder that you may write to with --out",
-    errno.EPERM: "choose a folder that you may write to with --out",
-    errno.EROFS: "the file system is read-only: choose another folder with --out",
-    errno.ENOTDIR: "a file stands where a folder is needed: choose another folder with --out",
+    errno.EACCES: "choose a place that you may write to",
+    errno.EPERM: "choose a place that you may write to",
+    errno.EROFS: "the file system is read-only: choose another place",
+    errno.ENOTDIR: "a file stands where a folder is needed: choose another place",
     errno.ENOENT: "it is gone, or its folder cannot be made: name another place",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.EEXIST: "a file stands where a folder is needed: choose another folder with --out",
+    errno.EEXIST: "a file stands where a folder is needed: choose another place",
 }
 
 

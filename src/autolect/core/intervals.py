@@ -35,6 +35,10 @@ class Tally:
 
     counts: NDArray[np.float64]
     score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    least: float = 0.0
+    """The worst score there is."""
+    most: float = 1.0
+    """The best score there is."""
 
     @property
     def value(self) -> float:
@@ -42,13 +46,26 @@ class Tally:
         return float(self.score(self.counts.mean(axis=0)[None])[0])
 
     def interval(self, *, seed: int) -> Interval:
-        """Its 95 % interval, see `bootstrap`."""
-        return bootstrap(self.score, self.counts, seed=seed)
+        """Its 95 % interval, see `bootstrap`.
+
+        Where every drawing has the same score, as where all examples are right, others may still differ by
+        the share that as many alike cannot exclude (Clopper & Pearson 1934).
+        """
+        found = bootstrap(self.score, self.counts, seed=seed)
+        if found.high > found.low:
+            return found
+        value, other = self.value, unseen(len(self.counts))
+        return Interval(low=value - (value - self.least) * other, high=value + (self.most - value) * other)
 
     def facts(self, *, seed: int) -> dict[str, float]:
         """Score and both ends of its interval."""
         interval = self.interval(seed=seed)
         return {"score": self.value, "low": interval.low, "high": interval.high}
+
+
+def unseen(count: int) -> float:
+    """The share of examples that may be otherwise where so many were alike, with 95 % confidence."""
+    return float(1 - 0.025 ** (1 / count))
 
 
 def bootstrap(
@@ -76,7 +93,7 @@ class Difference:
     """How much better one system is than another on the same examples, with its 95 % interval.
 
     p: how often resampled examples, and once these themselves, say the opposite, twice (two-sided;
-    Davison 1997), so that it is never 0.
+    Davison 1997), and no less than if each example were a coin: few examples cannot be sure.
     """
 
     value: float
@@ -86,7 +103,10 @@ class Difference:
 
 
 def difference(one: Tally, other: Tally, *, seed: int, resamples: int = 1000) -> Difference:
-    """One less the other under resampling of the examples, both with the same ones (Koehn 2004)."""
+    """One less the other under resampling of the examples, both with the same ones (Koehn 2004).
+
+    Where every drawing says the same, see `Tally.interval`.
+    """
     assert len(one.counts) == len(other.counts), "both answered the same examples"
     width = one.counts.shape[1]
 
@@ -98,10 +118,13 @@ def difference(one: Tally, other: Tally, *, seed: int, resamples: int = 1000) ->
         less, np.concatenate([one.counts, other.counts], axis=1), seed=seed, resamples=resamples
     )
     low, high = np.quantile(drawn, [0.025, 0.975])
+    value, span = one.value - other.value, one.most - one.least
+    if high <= low:
+        left = unseen(len(one.counts))
+        low, high = value - (value + span) * left, value + (span - value) * left
     against = (1 + min((drawn <= 0).sum(), (drawn >= 0).sum())) / (1 + len(drawn))
-    return Difference(
-        value=one.value - other.value, low=float(low), high=float(high), p=min(1.0, 2 * float(against))
-    )
+    p = min(1.0, 2 * max(float(against), 0.5 ** len(one.counts)))
+    return Difference(value=value, low=float(low), high=float(high), p=p)
 
 
 def resampled(

@@ -246,7 +246,7 @@ def translation(gold: Sequence[str], predicted: Sequence[str], *, language: str)
     counts = np.array(
         [_counts_of(bleu.corpus_score([p], [[g]])) for p, g in zip(predicted, gold, strict=True)]
     )
-    return Tally(counts=counts, score=bleu_score)
+    return Tally(counts=counts, score=bleu_score, most=100.0)
 
 
 def chrf(gold: Sequence[str], predicted: Sequence[str]) -> float:

@@ -151,6 +151,7 @@ class FinetuneConfig(TrainConfig):
     """One run of the loop on labelled text. Give exactly one budget; the others stay empty.
 
     With ``task.refit`` it is spent twice: to choose, and to learn once more from train and valid together.
+    What is counted in the examples is fitted before, and takes its own time.
     """
 
     learn: Literal["all", "adapters", "head"] = "all"

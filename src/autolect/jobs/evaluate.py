@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 
 from autolect.core import bundle, files, metrics, registry
 from autolect.core.device import choose, set_threads
-from autolect.core.intervals import difference
+from autolect.core.intervals import Tally, difference
 from autolect.core.results import Label, Labels, Place, Rating
 from autolect.jobs.stages import Run, section
 from autolect.jobs.tuning.finetune import Data
 from autolect.jobs.using.loading import load_network, reader_of
+from autolect.text.labels.annotation import marks_of
+from autolect.text.labels.split import alike
 
 FILE = "evaluation.json"
 MOST_MISTAKES = 20
@@ -77,6 +80,7 @@ class _Evaluation:
             ],
             "num_unseen": len(self.unseen),
             "conflicts": self.data.num_conflicts,
+            "alike": alike(self.data.labels),
             "model": self._figures(predicted),
             "baselines": [self._baseline(name, predicted) for name in self.task.BASELINES if beside],
             "calibration": _calibration(answers, self.gold),
@@ -125,11 +129,14 @@ class _Evaluation:
                 found.append(self._slice(f"{name} third, {sizes}", part, predicted))
         column = getattr(self.run.recipe.task, "slice_column", None)
         kinds = [example.slice or "(empty)" for example in self.examples] if column else []
-        for title, values, least in ((str(column), kinds, FEWEST), ("label", self._single_labels(), 1)):
-            named, counts = np.unique(values, return_counts=True)
-            each = [self._slice_of(title, name, values, predicted) for name in named[counts >= least]]
-            found += sorted(each, key=lambda one: float(one["score"]))[:MOST_SLICES]
-        return found
+        found += _lowest(
+            self._slice(f"{column} {name}", part, predicted)
+            for name, part in _places(kinds)
+            if len(part) >= FEWEST
+        )
+        return found + _lowest(
+            self._told_right(name, part, predicted) for name, part in _places(self._single_labels())
+        )
 
     def _single_labels(self) -> list[str]:
         """The label of each example, if all have the one that is to be found."""
@@ -138,8 +145,12 @@ class _Evaluation:
             return []
         return [example.labels[0] for example in self.examples]
 
-    def _slice_of(self, title: str, name: str, values: list[str], predicted: list[Any]) -> dict[str, Any]:
-        return self._slice(f"{title} {name}", np.flatnonzero(np.array(values) == name), predicted)
+    def _told_right(self, label: str, part: NDArray[np.int64], predicted: list[Any]) -> dict[str, Any]:
+        """The share of a label's examples that are told right; other scores need those of other labels."""
+        right = np.array([self.gold[at] == predicted[at] for at in part], dtype=float)
+        tally = Tally(counts=right[:, None], score=metrics.mean_score)
+        facts = tally.facts(seed=self.run.recipe.seed)
+        return {"slice": f"label {label}, share told right", "examples": len(part), **facts}
 
     def _slice(self, name: str, part: NDArray[np.int64], predicted: list[Any]) -> dict[str, Any]:
         return {"slice": name, "examples": len(part), **self._score(part.tolist(), predicted)}
@@ -163,6 +174,17 @@ class _Evaluation:
             if found != gold
         ]
         return sorted(wrong, key=lambda one: -one["confidence"])[:MOST_MISTAKES]
+
+
+def _places(values: Sequence[str]) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Each value, and where it stands."""
+    table = np.array(values)
+    yield from ((str(name), np.flatnonzero(table == name)) for name in np.unique(table))
+
+
+def _lowest(slices: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The slices with the lowest scores."""
+    return sorted(slices, key=lambda one: float(one["score"]))[:MOST_SLICES]
 
 
 def _repeated(data: Data) -> set[str]:
@@ -228,8 +250,5 @@ def _sides(example: Any, answer: Any) -> dict[str, Any]:
         return {"gold": example.labels[0], "predicted": answer.label}
     if isinstance(answer, Labels):
         return {"gold": ", ".join(example.labels), "predicted": ", ".join(answer.labels)}
-    spans = [
-        [example.tokens[first][0], example.tokens[end - 1][1], label]
-        for first, end, label in sorted(metrics.entities(example.tags))
-    ]
+    spans = list(map(list, marks_of(example.tags, example.tokens)))
     return {"gold": spans, "predicted": [[s.start, s.end, s.label] for s in answer.spans]}

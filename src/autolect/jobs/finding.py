@@ -141,6 +141,11 @@ class Index:
             found += [self._best(fused, count) for fused in self.scores(some)]
         return found
 
+    def shared(self, queries: Sequence[str]) -> list[bool]:
+        """Whether any text has a word, or the beginning of one, of each query."""
+        words = self._postings.scores(lexical.asked(queries, language=self.lect.info.language))
+        return [bool(row.any()) for row in words]
+
     def like(self, number: int, *, count: int = 10) -> list[Found]:
         """The texts that are most like one of the index, that one left out."""
         if not 0 <= number < len(self):

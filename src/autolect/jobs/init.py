@@ -123,7 +123,7 @@ def propose(
     labelled = [seen for one in places if (seen := look(one, encoding=encoding)) is not None]
     patterns = [one for one in patterns if Path(one) not in [seen.path for seen in labelled]]
     paths = readers.expand(patterns) if patterns else []
-    found = {path: look(path, encoding=encoding) for path in paths}
+    found = {path: look(path, encoding=_encoding([path], encoding)) for path in paths}
     tasks = [*labelled, *(one for one in found.values() if one is not None)]
     if len({one.kind for one in tasks}) > 1:
         two = next(one for one in tasks if one.kind != tasks[0].kind)
@@ -131,6 +131,8 @@ def propose(
         raise UserError(what, where=str(two.path), fix="init takes one task; leave one of them out")
     plain = [path for path, one in found.items() if one is None]
     parts = _parts(tasks)
+    _refuse_unlike(parts)
+    learned, encoding = encoding, _encoding(plain or [parts["train"].path], encoding)
     column = _text_column(plain, encoding) if plain else _column(parts)
     corpus = plain or readers.expand([str(parts["train"].path)])
     texts, ratio = sample(corpus, column, encoding=encoding)
@@ -138,8 +140,9 @@ def propose(
     total = sum(characters(path, column, ratio, encoding=encoding) for path in corpus)
     size = _size(total, code, minutes)
     written = _short(patterns, plain, beside) if plain else [_from(parts["train"].path, beside)]
+    keys = [_encoding_key(encoding), _encoding_key(_encoding([one.path for one in parts.values()], learned))]
     return Proposal(
-        text=_text(written, code, size, parts, column=column, encoding=encoding, beside=beside),
+        text=_text(written, code, size, parts, column=column, encodings=keys, beside=beside),
         rows=(
             *_rows(corpus, code, total, size, parts),
             *_untold(plain, encoding),
@@ -180,13 +183,48 @@ def _parts(tasks: Sequence[Look]) -> dict[str, Look]:
     return parts
 
 
+def _encoding(paths: Sequence[Path], given: str) -> str:
+    """The encoding of some files: UTF-8 where all of them are, however another one is written."""
+    return "utf-8" if given != "utf-8" and all(map(streams.is_utf8, paths)) else given
+
+
+def _encoding_key(encoding: str) -> list[str]:
+    return [f"encoding = {_toml(encoding)}"] if encoding != "utf-8" else []
+
+
+def _refuse_unlike(parts: dict[str, Look]) -> None:
+    """UserError where one key would have to name a column that only some of the files have."""
+    train = parts.get("train")
+    for one in parts.values():
+        if train is not None and (one.asked or train.asked) and one.columns != train.columns:
+            shown = [
+                f"its texts in column {look.columns[0]!r}" if look.columns else "no columns"
+                for look in (one, train)
+            ]
+            what = f"has {shown[0]}, and {train.path} {shown[1]}; a number is that of a column without a name"
+            raise UserError(what, where=str(one.path), fix="give all of them a first line of the same names")
+
+
 def _text_column(plain: Sequence[Path], encoding: str) -> str:
-    """The column that text files with columns share: a usual name, else the one with the longest cells."""
-    path = next((path for path in plain if streams.suffix(path) in TABLES), None)
-    if path is None:
-        return "text"
-    rows = list(itertools.islice(tables.headed_rows(path, encoding=encoding), _LOOKED_ROWS + 1))
-    names = [cell or "" for cell in rows[0].cells] if rows else []
+    """The column that text files with columns share; see `_longest`. UserError where they share none."""
+    column, first = "text", None
+    for path in plain:
+        if streams.suffix(path) not in (*TABLES, ".parquet"):
+            continue
+        rows = list(itertools.islice(tables.headed_rows(path, encoding=encoding), _LOOKED_ROWS + 1))
+        if not rows:
+            continue
+        if first is None:
+            column, first = _longest(rows, path), path
+        elif column not in rows[0].cells:
+            what = f"has no column {column!r}, in which {first} has its texts"
+            raise UserError(what, where=str(path), fix="give them the same names, or leave one of them out")
+    return column
+
+
+def _longest(rows: Sequence[tables.Row], path: Path) -> str:
+    """The column of the texts by its header, the first row: a usual name, else that of the longest cells."""
+    names = [cell or "" for cell in rows[0].cells]
     usual = next((name for name in columns.TEXT_NAMES[0] if name in names), "")
     if usual or len(rows) < 2:
         return usual or "text"
@@ -269,10 +307,20 @@ def _rows(
 ) -> tuple[tuple[str, str], ...]:
     rows = [("text", f"{len(corpus)} {'file' if len(corpus) == 1 else 'files'}, about {_round(characters)}")]
     rows += [("language", code), ("encoder", f"{size.network.layers} layers, width {size.network.width}")]
-    rows += [("vocabulary", f"{size.vocab_size}"), ("pretraining", f"{size.minutes:g} minutes")]
-    rows += [(name, f"{one.path.name}, {one.num_examples} examples") for name, one in parts.items()]
+    unit = "minute" if size.minutes == 1 else "minutes"
+    rows += [("vocabulary", f"{size.vocab_size}"), ("pretraining", f"{size.minutes:g} {unit}")]
+    rows += [
+        (name, f"{one.path.name}, {one.num_examples} examples{_taken(one)}") for name, one in parts.items()
+    ]
     rows += [("task", parts["train"].kind if parts else "none")]
     return tuple(rows)
+
+
+def _taken(one: Look) -> str:
+    """What a first row was taken for where that is not sure."""
+    if not one.asked:
+        return ""
+    return f"; its first row is taken for {'a text' if one.asked.isdecimal() else 'a header'}, see the recipe"
 
 
 def _untold(plain: Sequence[Path], encoding: str) -> Iterator[tuple[str, str]]:
@@ -281,7 +329,9 @@ def _untold(plain: Sequence[Path], encoding: str) -> Iterator[tuple[str, str]]:
         if streams.suffix(path) not in TABLES or path.stat().st_size > LARGEST_LOOK:
             continue
         first = next(tables.headed_rows(path, encoding=encoding), None)
-        if first is not None and len(first.cells) > 1:
+        if first is None:
+            yield path.name, "nothing stands in it"
+        elif len(first.cells) > 1:
             names = ", ".join(cell or "" for cell in first.cells)[:_SHOWN]
             why = f"`autolect labels check {path}` says why"
             yield f"{path.name}", f"text; it was not known to have labels by its columns ({names}): {why}"
@@ -310,9 +360,10 @@ def _text(
     parts: dict[str, Look],
     *,
     column: readers.Column,
-    encoding: str,
+    encodings: Sequence[list[str]],
     beside: Path,
 ) -> str:
+    """A recipe; encodings: the lines that say those of the text and of the labelled files."""
     why = (
         "no spaces between words: pieces are learned from characters"
         if code in _UNSPACED
@@ -320,8 +371,7 @@ def _text(
     )
     lines = ["# Written by `autolect init`. Every key is explained in docs/recipe.md.", "", "[corpus]"]
     lines += [f"files = {_toml(list(written))}"]
-    other = [f"encoding = {_toml(encoding)}"] if encoding != "utf-8" else []
-    lines += other
+    lines += encodings[0]
     lines += [f"language = {_toml(code)}  # found by looking at the text"]
     written_column = column if isinstance(column, str) else list(column)
     lines += [f"column = {_toml(written_column)}"] if column != "text" else []
@@ -340,11 +390,11 @@ def _text(
     lines += [f"rate = {network.rate:g}"]
     lines += [f"batch_tokens = {size.batch_tokens}"] if size.batch_tokens else []
     lines += [""]
-    return "\n".join([*lines, *_task_lines(parts, other, beside)])
+    return "\n".join([*lines, *_task_lines(parts, encodings[1], beside)])
 
 
-def _task_lines(parts: dict[str, Look], other: Sequence[str], beside: Path) -> list[str]:
-    """The lines of the task; other: those that say how files are written."""
+def _task_lines(parts: dict[str, Look], encoding: Sequence[str], beside: Path) -> list[str]:
+    """The lines of the task; encoding: what says how its files are written."""
     if not parts:
         return [
             "# [task]  # with labelled data: what the model is fine-tuned for",
@@ -355,7 +405,7 @@ def _task_lines(parts: dict[str, Look], other: Sequence[str], beside: Path) -> l
     lines = ["[task]", f"kind = {_toml(parts['train'].kind)}"]
     for name in ("train", "valid", "test"):
         lines += [f"{name} = {_toml(_from(parts[name].path, beside))}"] if name in parts else []
-    lines += other
+    lines += encoding
     if asked := parts["train"].asked:
         taken = (
             "a text: give the name in it if it is a header"

@@ -13,10 +13,12 @@ from autolect.core.dtype import DtypeName
 from autolect.core.errors import UserError
 from autolect.core.intervals import Difference, Tally, difference
 from autolect.core.progress import Progress
-from autolect.jobs.tuning.finetune import fingerprint
+from autolect.jobs.tuning import learned
 from autolect.jobs.using.loading import load_network, reader_of
 
 SEED = 0
+SHOWN = 5
+"""Labels that are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +58,12 @@ def judge(
     """Let every bundle answer the examples of a file.
 
     overrides: ``task.KEY=VALUE``, how it is read. dtype: in what the networks multiply matrices.
-    UserError where a bundle has no task, or another one than the first.
+    UserError where a bundle has no task or another one than the first, or reads other examples.
     """
     set_threads()
     found: list[Judged] = []
     kinds: list[str] = []
+    asked: list[tuple[str, Any]] = []
     first: Tally | None = None
     for folder in folders:
         info = bundle.open_bundle(folder)
@@ -74,14 +77,19 @@ def judge(
             raise UserError(what, where=str(folder), fix="compare bundles of one task")
         kinds.append(info.task.kind)
         examples = labelled_for(info.task, path, overrides=overrides)
+        read = [(one.text, task.gold(one)) for one in examples]
+        if asked and read != asked:
+            fix = "say for all how it is read, as by --set task.text_column=NAME task.label_column=NAME"
+            raise UserError(f"reads {path} otherwise than {folders[0]}", where=str(folder), fix=fix)
+        asked = read
         device = choose(dtype)
         network.to(device.place)
         progress.say(f"{info.name}: {len(examples):,} examples")
-        for doubt in _doubts(info, path, examples):
+        for doubt in _doubts(folder, info, path, examples):
             progress.say(f"{folder}: {doubt}")
         rows = task.rows(examples, reader_of(folder, info), length=info.length)
         answers = task.answers(network, network.model, network.head, rows, device)
-        gold = [task.gold(example) for example in examples]
+        gold = [wanted for _, wanted in read]
         predicted = [task.raw(answer) for answer in answers]
         tally = task.tally(gold, predicted)
         if found and task.measured != found[0].measure:
@@ -115,12 +123,15 @@ def labelled_for(task: bundle.TaskInfo, path: Path, *, overrides: Sequence[str] 
     return examples
 
 
-def _doubts(info: bundle.BundleInfo, path: Path, examples: Sequence[Any]) -> Iterator[str]:
+def _doubts(folder: Path, info: bundle.BundleInfo, path: Path, examples: Sequence[Any]) -> Iterator[str]:
     """Why a score on a file would say little of a bundle."""
     assert info.task is not None
-    if fingerprint(path) in (info.data.get("train"), info.data.get("valid")):
-        yield f"it was made from {path}, so its score says nothing of other texts"
+    if count := learned.known(folder, [one.text for one in examples]):
+        whole = f"{count:,} of the {len(examples):,} texts of {path}"
+        yield f"it learned from {whole}, so that its score says little of new texts"
     outside = {"O"}
     asked = {label for one in examples for label in one.labels} - outside
-    if info.task.labels and asked and asked.isdisjoint({*info.task.labels} - outside):
-        yield f"it knows none of the labels of {path}, so none of its answers can be right"
+    if info.task.labels and (strange := sorted(asked - {*info.task.labels})):
+        count = sum(not {*strange}.isdisjoint(one.labels) for one in examples)
+        shown = ", ".join(map(repr, strange[:SHOWN])) + (", ..." if len(strange) > SHOWN else "")
+        yield f"it does not know the label(s) of {count:,} examples, so that these are mistakes: {shown}"

@@ -302,7 +302,8 @@ class _Repeated:
 
 def _short(recipe: Recipe) -> Recipe:
     """A recipe that trains a few steps, once."""
-    recipe = changed(recipe, {"train": FEW, "finetune": FEW}).model_copy(update={"search": None})
+    recipe = changed(recipe, {"train": FEW, "finetune": {**FEW, "average": 1}})
+    recipe = recipe.model_copy(update={"search": None})
     if recipe.task is not None and hasattr(recipe.task, "curve"):
         recipe = recipe.model_copy(update={"task": recipe.task.model_copy(update={"curve": ()})})
     return recipe

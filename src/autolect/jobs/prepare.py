@@ -138,7 +138,10 @@ class _Corpus:
         self.config, self.paths, self.run = config, paths, run
         self.language = config.language
         if self.language == "auto":
-            self.language = language.guess([d.text for d in islice(self._read(), LOOKED_AT)])
+            seen = [document.text for document in islice(self._read(), LOOKED_AT)]
+            if not seen:
+                raise UserError("there is no text in it", where=str(paths[0]), fix="name files with text")
+            self.language = language.guess(seen)
         self.cleaner = Cleaner(config.clean, language=self.language)
         self.dedup = Deduplicator(config.dedup)
         # Plain numbers take less memory than Python's, and there may be many documents.

@@ -20,7 +20,7 @@ CODE_SCHEMA = {
     "tokens": 18,
     "vectors": 18,
     "pretrained": 18,
-    "finetuned": 18,
+    "finetuned": 19,
     "curve": 18,
     "evaluation": 19,
 }

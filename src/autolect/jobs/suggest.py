@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def suggest(
     patterns: Sequence[str],
     *,
     labelled: Sequence[Path] = (),
+    overrides: Sequence[str] = (),
     column: str,
     encoding: str = "utf-8",
     count: int,
@@ -42,7 +44,8 @@ def suggest(
     """Write the texts to label next, most doubtful first; gives each with how doubtful its answer is, 0 to 1.
 
     Doubt alone would pick many texts of one kind (Settles 2009): of the most doubtful ones those are taken
-    that lie in different places.  labelled: files of texts that have labels already, which are left out.
+    that lie in different places.  labelled: files of texts that have labels already, which are left out;
+    overrides: ``task.KEY=VALUE``, how these are read other than the file that the bundle learned from.
     """
     lect = load(model)
     if lect.info.task is None or lect.info.task.kind not in ("classify", "tag"):
@@ -55,7 +58,13 @@ def suggest(
             f"{written.NAME} cannot hold guesses", where="--to", fix="name doccano or label-studio"
         )
     documents = readers.gather(patterns, column=column, encoding=encoding)
-    known = {normalise(one.text) for path in labelled for one in labelled_for(lect.info.task, path)}
+    if encoding != "utf-8":
+        overrides = [f"task.encoding={json.dumps(encoding)}", *overrides]
+    known = {
+        normalise(one.text)
+        for path in labelled
+        for one in labelled_for(lect.info.task, path, overrides=overrides)
+    }
     texts = [text for text in dict.fromkeys(one.text for one in documents) if normalise(text) not in known]
     if not texts:
         fix = "name files with other texts"

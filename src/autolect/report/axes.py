@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from autolect.report.sheet import INK, MUTED, RULE, SMALL, WIDTH, Sheet
 
-RIGHT = 6
-"""Room that a plot leaves at its right edge."""
+RIGHT = 18
+"""Room that a plot leaves at its right edge: half of its last number."""
 
 
 def quiet(axes: Any, *, grid: Literal["x", "y"] = "y") -> None:

@@ -48,7 +48,8 @@ def search(facts: dict[str, Any]) -> Chapter | None:
     figure = Figure(plots.search(points), "Score on valid, trial by trial.", "Search history")
     return Chapter(
         "Search",
-        "Chosen on the valid examples; the test examples stayed closed.",
+        "Chosen on the valid examples; the test examples stayed closed. A score is what the task measures,"
+        " and a thousandth of the loss or the accuracy, which tells equal ones apart.",
         (figure, _finalists(facts["finalists"]), table),
     )
 
@@ -221,6 +222,8 @@ def test(facts: dict[str, Any]) -> Chapter | None:
                     f"{shared['shared']} texts of {shared['later']} stand in {shared['earlier']} too.", "warn"
                 )
             )
+    for names in evaluation["alike"]:
+        blocks.append(Note(f"Train has {names}. They were learned as different ones.", "warn"))
     if not evaluation["num_unseen"]:
         what = "Every test text stands in another split: nothing here says how good it is on new texts."
         blocks.append(Note(what, "warn"))

@@ -64,10 +64,16 @@ def fit(features: csr_matrix, targets: NDArray[np.bool_], *, balanced: bool = Fa
     return _KEPT.get(digest.hexdigest(), lambda: _fit(features, targets, balanced=balanced))
 
 
+def folds(count: int, number: int) -> NDArray[np.int64]:
+    """(count,) the fold of each item, always drawn alike: the order of a file may tell its labels."""
+    found: NDArray[np.int64] = np.random.default_rng(0).permutation(count) % number
+    return found
+
+
 def _fit(features: csr_matrix, targets: NDArray[np.bool_], *, balanced: bool) -> Line:
     if len(targets) <= ENOUGH:
         return _fitted(_over_ratios, features, targets, balanced=balanced)
-    held = np.arange(len(targets)) % HELD == 0
+    held = folds(len(targets), HELD) == 0
     tried = [
         _fitted(make, features[~held], targets[~held], balanced=balanced).scores(features[held])
         for make in (_over_ratios, _plain)

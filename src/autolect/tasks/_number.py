@@ -65,7 +65,7 @@ class Number:
     def tally(self, gold: Sequence[float], predicted: Sequence[float]) -> Tally:
         """What each pair adds; ranks are those among all."""
         products = metrics.products(metrics.ranks(gold), metrics.ranks(predicted))
-        return Tally(counts=products, score=metrics.correlation_score)
+        return Tally(counts=products, score=metrics.correlation_score, least=-1.0)
 
     def measure(
         self, gold: Sequence[float], predicted: Sequence[float], labels: tuple[str, ...], *, seed: int

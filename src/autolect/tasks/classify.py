@@ -203,8 +203,9 @@ class Classify:
         if len(rows.ids) > FEW:
             return
         scores = np.zeros((len(rows.ids), 2, len(self.labels)))
+        parts = _linear.folds(len(rows.ids), FOLDS)
         for fold in range(FOLDS):
-            mine = np.arange(len(rows.ids)) % FOLDS == fold
+            mine = parts == fold
             weight, bias = prototypes(pooled[~mine], targets[~mine])
             scores[mine, 0] = (pooled[mine] @ weight.T + bias).numpy()
             line = _linear.fit(features[~mine], rows.targets[~mine], balanced=balanced)

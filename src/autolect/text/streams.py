@@ -87,6 +87,19 @@ def suffix(path: Path) -> str:
     return Path(path.stem if packing(path) else path.name).suffix.lower()
 
 
+def is_utf8(path: Path) -> bool:
+    """Whether the beginning of a file is UTF-8, or has a byte order mark."""
+    seen = 0
+    try:
+        for text in _decoded(TextFile(path=path, encoding="utf-8")):
+            seen += len(text)
+            if seen > _CHUNK:
+                break
+    except UserError:
+        return False
+    return True
+
+
 def numbered_lines(path: Path, *, encoding: str) -> Iterator[Line]:
     """The lines of a labelled file (see `whole_lines`); UserError beyond MAX_BYTES."""
     return whole_lines(TextFile(path=path, encoding=encoding, most_bytes=MAX_BYTES))

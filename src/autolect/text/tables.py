@@ -60,7 +60,12 @@ def cut_rows(lines: Iterable[Line], *, path: Path) -> Iterator[Cut]:
 
 
 def headed_rows(path: Path, *, encoding: str) -> Iterator[Row]:
-    """The rows of a table of texts as `readers` takes them: the first one is a header, see `headed`."""
+    """The rows of a table of texts as `readers` takes them: the first one is a header, see `headed`.
+
+    So are the names of the columns of a Parquet file.
+    """
+    if suffix(path) == ".parquet":
+        return _of_parquet(path)
     if holds_records(path):
         return read_rows(path, encoding=encoding)
     rows = headed(cut_rows(numbered_lines(path, encoding=encoding), path=path), path=path)
@@ -188,6 +193,28 @@ def of_records(records: Iterable[Record], *, fractions: bool) -> Iterator[Row]:
         yield Row(cells=cells, where=record.where)
 
 
+def _of_parquet(path: Path) -> Iterator[Row]:
+    """The rows of a Parquet file, the names of its columns as header."""
+    import pyarrow as arrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as table:
+            names = table.schema_arrow.names
+            yield Row(cells=tuple(names), where=str(path))
+            for number, values in enumerate(_values(table), start=1):
+                cells = tuple(_plain(values[name], fractions=False) for name in names)
+                yield Row(cells=cells, where=f"{path}:{number}")
+    except (arrow.ArrowException, OSError) as error:
+        refuse(f"cannot be read as Parquet ({error})", str(path), "write or copy it again")
+
+
+def _values(table: Any) -> Iterator[dict[str, Any]]:
+    for batch in table.iter_batches(batch_size=_BATCH_ROWS):
+        yield from batch.to_pylist()
+
+
+_BATCH_ROWS = 256
 TRANSLATION = "translation"
 """Key under which `datasets` keeps a text in several languages."""
 

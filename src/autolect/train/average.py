@@ -98,6 +98,7 @@ def _judged(
     ends = np.cumsum([one.steps for one in found]).tolist()
     begins = [end - one.steps for end, one in zip(ends, found, strict=True)]
     best = int(np.argmax(alone))
+    steps = [one.best_step and begin + one.best_step for begin, one in zip(begins, found, strict=True)]
     kept = math.isfinite(score.value) and score.value >= usual
     verdict = "is kept" if kept else f"is not: network {best + 1} is, with {alone[best]:.4f}"
     progress.say(
@@ -112,7 +113,7 @@ def _judged(
     return replace(
         found[0],
         best=score if kept else found[best].best,
-        best_step=found[best].best_step and begins[best] + found[best].best_step,
+        best_step=steps[best] or (max(steps) if kept else 0),
         steps=ends[-1],
         tokens=sum(one.tokens for one in found),
         seconds=sum(one.seconds for one in found),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from autolect.core.errors import UserError
 from autolect.jobs.tuning.finetune import texts_without_labels
 from autolect.text.labels import lengths
 from autolect.text.labels.annotation import marks_of
-from autolect.text.labels.pairs import PairExample, number_of
-from autolect.text.labels.split import Overlap, Parts, conflicts, drawn, normalise, overlap
+from autolect.text.labels.labelled import TextExample
+from autolect.text.labels.pairs import PairExample
+from autolect.text.labels.split import Overlap, Parts, alike, conflicts, drawn, normalise, overlap
 
 SHOWN = 5
 """Places that are named of each kind of trouble."""
@@ -24,6 +25,8 @@ TOLD = 0.05
 """If lengths alone guess so many more of the labels than the most frequent one, a model would learn them."""
 SURE = 3
 """... and by more than so many standard errors."""
+MOST_NAMED, LONGEST = 20, 40
+"""Rare labels that are named, and characters that are shown of a label."""
 RARE = 10
 """A label with fewer examples is worth a word."""
 
@@ -141,7 +144,7 @@ def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
         clashes = conflicts(given[name])
         if clashes:
             shown = "; ".join(
-                f"{' and '.join(clash.where[:2])} ({' or '.join(sorted(set(clash.labels))[:2])})"
+                f"{' and '.join(clash.where[:2])} ({' or '.join(map(_short, sorted(set(clash.labels))[:2]))})"
                 for clash in clashes[:SHOWN]
             )
             found.append(f"{name}: {len(clashes)} text(s) carry different labels: {shown}")
@@ -151,25 +154,23 @@ def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
         if unseen:
             found.append(f"{name}: label(s) that train lacks: {', '.join(unseen)}")
     found += _told_by_length(given["train"])
-    found += _alike(known)
-    rare = [f"{label} {count}" for label, count in known.items() if count < RARE]
+    found += [f"train: {names}" for names in alike(known)]
+    rare = [f"{_short(label)} {count}" for label, count in known.items() if count < RARE]
     if rare:
-        found.append(f"train: label(s) with fewer than {RARE} examples: {', '.join(rare)}")
+        more = f" and {len(rare) - MOST_NAMED:,} more" if len(rare) > MOST_NAMED else ""
+        found.append(f"train: label(s) with fewer than {RARE} examples: {', '.join(rare[:MOST_NAMED])}{more}")
+    if len(known) > max(RARE, parts["train"].examples / 2) and isinstance(given["train"][0], TextExample):
+        found.append(
+            'train: most texts have a label of their own; of two texts say task.kind = "translate" or "pair"'
+        )
     if len(known) > 1 and max(known.values()) >= 10 * min(known.values()):
         most, least = next(iter(known)), list(known)[-1]
         found.append(f"train: {most!r} stands {known[most] / known[least]:.0f} times as often as {least!r}")
     return found
 
 
-def _alike(labels: Iterable[str]) -> Iterator[str]:
-    """Labels that differ in case, width, blanks or punctuation alone."""
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for label in labels:
-        if number_of(label) is None:
-            groups[normalise(label)].append(label)
-    for names in groups.values():
-        if len(names) > 1:
-            yield f"train: labels that look alike: {', '.join(map(repr, sorted(names)))}"
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST else f"{label[:LONGEST]}..."
 
 
 def _told_by_length(examples: Sequence[Any]) -> Iterator[str]:

@@ -219,7 +219,12 @@ def _compare(
         for one, other in itertools.zip_longest(annotations, again)
         if one is None or other is None or not _same(one, other, spans=spans)
     ]
-    fix = "choose a format that holds them, or add --lossy: words may then be cut otherwise"
+    fix = (
+        "choose .conll or .jsonl, which hold words and tags as they are, or add --lossy: words may be cut"
+        " otherwise, plain tags come back as spans, and an I- that continues nothing is lost"
+        if spans
+        else "choose a format that holds them, such as .jsonl, or add --lossy"
+    )
     _refuse_differing(differing, form or str(target), fix=fix)
 
 

@@ -77,7 +77,8 @@ def _texts(path: Path, encoding: str) -> tuple[labelled.LabelledTexts, str]:
     try:
         return labelled.read_texts(path, encoding=encoding), ""
     except columns.PerhapsHeaderError as error:
-        asked = error.name if len(error.name) <= LONGEST_NAME else error.column
+        named = len(error.name) <= LONGEST_NAME and not error.name.isdecimal()
+        asked = error.name if named else error.column
         return labelled.read_texts(path, encoding=encoding, text_column=asked), asked
 
 

@@ -20,11 +20,12 @@ from autolect.core.progress import Progress
 from autolect.core.recipe import Recipe
 from autolect.core.version import __version__
 from autolect.jobs.pretrain import write_info
+from autolect.jobs.tuning import learned
 from autolect.jobs.using.loading import TaskNetwork, copy_vectors, load_model, reader_of
 from autolect.nn import adapters, weights
 from autolect.text import readers
 from autolect.text.labels.formats import brat
-from autolect.text.labels.split import Overlap, Parts, conflicts, drawn, normalise, overlap
+from autolect.text.labels.split import Overlap, Parts, alike, conflicts, drawn, normalise, overlap
 from autolect.text.readers import Document
 from autolect.text.reading import Reader
 from autolect.train.average import fit_average
@@ -111,11 +112,16 @@ def read_data(recipe: Recipe, progress: Progress) -> Data:
     _refuse_overlap(overlaps, given, allowed=config.allow_overlap, progress=progress)
     clashes = conflicts(parts.train)
     if clashes:
-        progress.say(f"{len(clashes)} text(s) of train carry different labels, first {clashes[0].where}")
+        first = " and ".join(clashes[0].where[:2])
+        progress.say(f"{len(clashes)} text(s) of train carry different labels, first {first}")
     labels = plugin.find_labels(parts.train)
+    for names in alike(labels):
+        progress.say(f"train has {names}; they are learned as different ones")
     _warn_unseen(labels, parts, progress)
     unlabelled = texts_without_labels(config, parts)
     hashes = {name: fingerprint(Path(path)) for name, path in paths.items() if path}
+    # Settings that change nothing of what is learned may still say which columns are read.
+    hashes["examples"] = files.fingerprint([_learned(one) for one in (parts.train, parts.valid, parts.test)])
     if unlabelled:
         hashes["unlabelled"] = files.fingerprint([[one.where, one.text] for one in unlabelled])
     return Data(
@@ -164,6 +170,9 @@ def train_task(
 
     What the task settles on valid afterwards is in its weights and in the outcome's best score.
     """
+    progress.say(
+        f"{what}: fitting what is counted in {len(data.parts.train):,} examples, before the network learns"
+    )
     goal = task_goal(recipe, parent, data)
     if goal.num_cut:
         progress.say(f"{what}: {goal.num_cut} training text(s) are longer than the {goal.length} tokens read")
@@ -197,8 +206,12 @@ def train_task(
 
 def keyed(key: str, data: Data) -> str:
     """A key that also says which examples are learned from: a checkpoint serves no others."""
-    learned = [[example.text, list(example.labels)] for example in data.parts.train]
-    return files.fingerprint({"key": key, "learned": learned})
+    return files.fingerprint({"key": key, "learned": _learned(data.parts.train)})
+
+
+def _learned(examples: Sequence[Any]) -> list[Any]:
+    """What is learned from examples, as JSON values."""
+    return [[one.text, list(one.labels)] for one in examples]
 
 
 def strangeness(reader: Reader, texts: Sequence[str]) -> float:
@@ -241,6 +254,7 @@ def write_task_bundle(
     metrics = {f"valid_{name}": value for name, value in outcome.best.figures.items()}
     metrics |= {"valid_score": outcome.best.value, "steps": outcome.steps, "best_step": outcome.best_step}
     metrics["averaged"] = outcome.averaged
+    learned.save(folder, (one.text for part in (data.parts.train, data.parts.valid) for one in part))
     looks = [[step, finite(score)] for step, score in outcome.looks]
     files.save_json(folder / LEARNING, looks)
     write_info(
@@ -264,9 +278,13 @@ def fingerprint(path: Path) -> str:
     """Of a labelled file, with the texts beside it if it holds marks alone, or of all files of a folder."""
     if path.is_file() and path.suffix != brat.MARKS:
         return files.sha256(path)
-    beside = [path, path.with_suffix(brat.TEXTS)]
-    inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else beside
-    return files.fingerprint([[one.name, files.sha256(one)] for one in inside])
+    if not path.is_dir():
+        return files.fingerprint(
+            [[one.name, files.sha256(one)] for one in (path, path.with_suffix(brat.TEXTS))]
+        )
+    # Where a text stands in a folder may be its label.
+    inside = sorted(one for one in path.rglob("*") if one.is_file())
+    return files.fingerprint([[one.relative_to(path).as_posix(), files.sha256(one)] for one in inside])
 
 
 def _refuse_overlap(

@@ -8,7 +8,7 @@ from typing import Any
 
 from autolect.core import bundle, files
 from autolect.core.device import choose, set_threads
-from autolect.core.recipe import Recipe
+from autolect.core.recipe import BUDGETS, Recipe
 from autolect.jobs.stages import Run, section
 from autolect.jobs.tuning.finetune import Data, TaskGoal, keyed, train_task, write_task_bundle
 from autolect.jobs.tuning.search import search
@@ -96,9 +96,13 @@ class _Finetuned:
     def _refit(self, settings: Recipe, data: Data) -> None:
         """Learn again from train and valid together; the new weights take the place of the folder's.
 
-        What was settled on valid stays, since the new network has seen those examples. Examples with a label
-        that train lacks cannot be learned.
+        What was settled on valid stays, since the new network has seen those examples; so does what valid
+        found of the training: where no step of it was better than the start, there is none. Examples with a
+        label that train lacks cannot be learned.
         """
+        if not files.read_json(self.folder / bundle.INFO)["metrics"]["best_step"]:
+            none = {**dict.fromkeys(BUDGETS), "steps": 0}
+            settings = settings.model_copy(update={"finetune": settings.finetune.model_copy(update=none)})
         parts = data.parts
         learned = tuple(one for one in parts.valid if set(one.labels) <= set(data.labels))
         whole = replace(data, parts=replace(parts, train=(*parts.train, *learned)))

@@ -38,6 +38,8 @@ class Annotation:
     """One for each token, if that is how the file marks spans; entity tags are IOB2."""
     answered: bool = True
     """Whether anyone has labelled it."""
+    joined: bool = False
+    """Whether its labels stand in one string, which may have several parts."""
     lost: tuple[str, ...] = ()
     """What the file says beyond that and no one here reads, such as relations."""
     beside: tuple[str, ...] = ()

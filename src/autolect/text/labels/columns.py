@@ -182,12 +182,15 @@ class _Chooser:
         once = [name for name, count in counts.items() if count == 1]
         if len(self._rows) >= _HEADED and once == [self._first[label]]:
             shown = ", ".join(repr(_short(cell)) for cell in self._first)
+            name = self._first[text]
+            fix = f"set {TEXT_KEY} = '{text + 1}' if it is none; if it is one, "
+            fix += "call its columns otherwise" if name.isdecimal() else f"set {TEXT_KEY} = {name[:_SHOWN]!r}"
             error = PerhapsHeaderError(
                 f"{once[0]!r} is the only label that stands once, so the first row may be a header: {shown}",
                 where=self._where,
-                fix=f"set {TEXT_KEY} = {self._first[text][:_SHOWN]!r} if it is one, = '{text + 1}' if not",
+                fix=fix,
             )
-            error.name, error.column = self._first[text], str(text + 1)
+            error.name, error.column = name, str(text + 1)
             raise error
 
     def _named(self, wanted: str | None, names: Sequence[Sequence[str]], key: str) -> int | None:

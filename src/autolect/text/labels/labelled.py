@@ -22,7 +22,7 @@ from autolect.core.errors import UserError
 from autolect.text import conll, segment, tables
 from autolect.text.labels import columns, formats, tags
 from autolect.text.labels.annotation import Annotation, Mended, tagged
-from autolect.text.labels.formats import brat
+from autolect.text.labels.formats import brat, folders
 from autolect.text.records import holds_records, read_records
 from autolect.text.streams import refuse
 
@@ -146,7 +146,7 @@ def read_texts(
             if slice_column is not None:
                 fix = f"name {columns.TEXT_KEY} and {columns.LABEL_KEY} too, or leave it out"
                 refuse(f"is read as a labelling tool's, without {columns.SLICE_KEY}", str(path), fix)
-            return _of_annotations(annotated, path, several=several)
+            return _of_annotations(annotated, path, separator=separator)
     if separator is not None and holds_records(path):
         return _of_lists(
             path, text_column, label_column, slice_column, encoding=encoding, separator=separator
@@ -296,7 +296,7 @@ def _of_lists(
     )
 
 
-def _of_annotations(annotated: Sequence[Annotation], path: Path, *, several: bool) -> LabelledTexts:
+def _of_annotations(annotated: Sequence[Annotation], path: Path, *, separator: str | None) -> LabelledTexts:
     """Texts of a labelling tool; one with spans, or without its one label, is a UserError."""
     examples = []
     answered = _answered(annotated, path)
@@ -307,15 +307,19 @@ def _of_annotations(annotated: Sequence[Annotation], path: Path, *, several: boo
     for one in answered:
         if one.marks:
             refuse("has labelled spans, not a label of all of it", one.where, 'set task.kind = "tag"')
-        if not several and len(one.labels) != 1:
+        labels = one.labels
+        if separator is not None and one.joined:
+            labels = tuple(part for label in labels for part in _parted(label, separator, one.where))
+        if separator is None and len(labels) != 1:
             what = f"has {len(one.labels)} labels ({', '.join(one.labels)})" if one.labels else "has no label"
             refuse(what, one.where, "give it one, or set task.several = true")
-        examples.append(TextExample(text=one.text, labels=tuple(dict.fromkeys(one.labels)), where=one.where))
+        examples.append(TextExample(text=one.text, labels=tuple(dict.fromkeys(labels)), where=one.where))
+    parted = separator is not None and any(one.joined for one in answered)
     return LabelledTexts(
         examples=tuple(examples),
         text_column="text",
         label_column="label",
-        notes=tuple(_unread(annotated)),
+        notes=(*_unread(annotated), *passed_over(path), *(_perhaps_parted(examples) if parted else ())),
         others=tuple(dict.fromkeys(name for one in annotated for name in one.beside)),
     )
 
@@ -366,9 +370,11 @@ def _unasked(annotated: Sequence[Annotation]) -> Iterator[str]:
 
 
 def passed_over(path: Path) -> Iterator[str]:
-    """How many texts of a folder nothing says anything of."""
+    """How many files of a folder are not read."""
     if path.is_dir() and brat.is_mine(path, encoding="") and (count := brat.passed_over(path)):
         yield f"{count} text(s) without {brat.MARKS} beside them are passed over"
+    if path.is_dir() and folders.is_mine(path, encoding="") and (count := folders.passed_over(path)):
+        yield f"{count} file(s) in the folders that are no {folders.TEXTS} are passed over"
 
 
 def _filled(row: tables.Row, at: int, name: str) -> str:

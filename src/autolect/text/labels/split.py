@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -20,14 +20,14 @@ from autolect.core.errors import UserError
 from autolect.text import near
 from autolect.text.labels import tags
 from autolect.text.labels.labelled import TextExample, TokenExample
-from autolect.text.labels.pairs import PairExample
+from autolect.text.labels.pairs import PairExample, number_of
 
 Example = TypeVar("Example", TextExample, TokenExample, PairExample)
 Kind = Literal["exact", "normalised", "near"]
 
-MOST_SHARED, MOST_BOUND = 10, 0.05
+MOST_SHARED, MOST_BOUND, FEW_BOUND = 10, 0.05, 0.15
 """A text in more pairs than that does not hold them together, nor do texts that would hold together more than
-this share of all."""
+this share of all; of few pairs more than this one, as long as they are no more than so many."""
 MOST_MOVED, ROUNDS = 0.2, 5
 """Texts of a drawn part that are nearly those of another go to train; not if that is more of the part."""
 NEAR = 0.85
@@ -117,7 +117,7 @@ def groups(examples: Sequence[TextExample | TokenExample | PairExample]) -> list
 
     Those whose texts are equal when normalised; of pairs also those that share one of their texts, which a
     network could recognise, unless it stands in more than `MOST_SHARED` of them. Where so much hangs together
-    that one part would get it all, pairs are told apart by both their texts alone.
+    that one part would get it all, those pairs are told apart by both their texts alone.
     """
     whole = [[normalise(example.text)] for example in examples]
     sides = [
@@ -129,8 +129,12 @@ def groups(examples: Sequence[TextExample | TokenExample | PairExample]) -> list
         [*both, *(f"one of two: {side}" for side in texts if often[side] <= MOST_SHARED)]
         for both, texts in zip(whole, sides, strict=True)
     ]
-    found = _alike(binding)
-    return found if max(map(len, found), default=0) <= MOST_BOUND * len(examples) else _alike(whole)
+    most = max(MOST_BOUND * len(examples), min(MOST_SHARED, FEW_BOUND * len(examples)))
+    found = []
+    for group in _alike(binding):
+        apart = _alike([whole[at] for at in group]) if len(group) > most else [list(range(len(group)))]
+        found += [[group[at] for at in places] for places in apart]
+    return sorted(found)
 
 
 def _keys(
@@ -235,6 +239,19 @@ def conflicts(examples: Sequence[Example]) -> tuple[Conflict, ...]:
         for group in alike.values()
         if len({_label(example) for example in group}) > 1
     )
+
+
+def alike(labels: Iterable[str]) -> list[str]:
+    """What to tell of labels that differ in case, width, blanks or punctuation alone."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        if number_of(label) is None:
+            found[normalise(label)].append(label)
+    return [
+        f"labels that look alike: {', '.join(map(repr, sorted(names)))}"
+        for names in found.values()
+        if len(names) > 1
+    ]
 
 
 def normalise(text: str) -> str:

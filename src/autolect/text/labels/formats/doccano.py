@@ -56,7 +56,8 @@ def read(path: Path, *, encoding: str) -> Iterator[Annotation]:
             labels=tuple(item for item in found if isinstance(item, str)),
             marks=placed(spans, text, record.where, units=False),
             tokens=_tokens(record, text),
-            answered=record.values.get(ANSWER) not in REFUSED,
+            answered=record.values.get(ANSWER) not in REFUSED and not _waiting(record),
+            joined=any(isinstance(record.values.get(name), str) for name in LABEL_KEYS),
             lost=(RELATIONS,) if record.values.get(RELATIONS) else (),
             beside=tuple(name for name in record.values if name not in (key, *READ)),
         )
@@ -77,10 +78,16 @@ def _text_key(record: Record) -> str | None:
     return next((key for key in TEXT_KEYS if isinstance(record.values.get(key), str)), None)
 
 
+def _waiting(record: Record) -> bool:
+    """Whether null stands where its labels would."""
+    said = [record.values[name] for name in LABEL_KEYS if name in record.values]
+    return bool(said) and all(one is None for one in said)
+
+
 def _items(record: Record, name: str) -> Iterator[str | Said]:
     """The labels and spans under one key."""
     found = record.values.get(name)
-    if found is None:
+    if found is None or (isinstance(found, str) and not found.strip()):
         return
     for item in found if isinstance(found, list) else [found]:
         match item:

@@ -43,6 +43,12 @@ def read(path: Path, *, encoding: str) -> Iterator[Annotation]:
         yield Annotation(text=text, where=str(file), labels=(file.parent.name,))
 
 
+def passed_over(path: Path) -> int:
+    """How many files in the folders of labels are not read."""
+    inside = [one for one in path.glob("*/*") if one.is_file() and not _hidden(one, path)]
+    return sum(one.suffix != TEXTS for one in inside)
+
+
 def dump(annotations: Iterable[Annotation]) -> dict[str, str]:
     """A file for each text, named by its number, in the folder of its label."""
     found: dict[str, str] = {}
