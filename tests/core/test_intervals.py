@@ -68,5 +68,13 @@ def test_a_few_examples_show_nothing_however_alike_they_are() -> None:
     assert correlated.interval(seed=0).low == pytest.approx(1 - 2 * intervals.unseen(9))
 
 
+def test_few_examples_on_which_two_differ_show_nothing() -> None:
+    for more, shown in ((4, False), (5, False), (6, True)):
+        found = intervals.difference(tally([1] * more + [0, 1]), tally([0] * more + [0, 1]), seed=0)
+        assert found.low > 0
+        assert found.p >= 2 * 0.5**more
+        assert found.shown is shown
+
+
 def test_a_difference_of_nothing_is_certainly_none() -> None:
     assert intervals.difference(tally([1, 0] * 20), tally([1, 0] * 20), seed=0).p == 1

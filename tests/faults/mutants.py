@@ -306,7 +306,7 @@ MUTANTS = (
     Mutant(
         "a gain of chance is shown as one",
         "report/summary.py",
-        'gain["low"] > 0',
+        'gain["shown"] and gain["value"] > 0',
         'gain["value"] > 0',
         REPORT,
     ),

@@ -92,8 +92,8 @@ def _compare(
     show.write(show.table([row[:shown] for row in rows], columns=columns[:shown]))
     for one in found[1:]:
         assert one.against is not None
-        sure = one.against.low > 0 or one.against.high < 0
-        said = ("better" if one.against.value > 0 else "worse") if sure else "no difference shown"
+        said = "better" if one.against.value > 0 else "worse"
+        said = said if one.against.shown else "no difference shown"
         show.write(f"{show.safe(str(one.folder))}: {said} on {one.examples:,} examples")
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+SURE = 0.05
+"""A p below this one."""
 _CELLS = 1 << 22
 """Numbers drawn at a time when resampling: 32 MiB, however many examples there are."""
 
@@ -93,13 +95,18 @@ class Difference:
     """How much better one system is than another on the same examples, with its 95 % interval.
 
     p: how often resampled examples, and once these themselves, say the opposite, twice (two-sided;
-    Davison 1997), and no less than if each example were a coin: few examples cannot be sure.
+    Davison 1997), and no less than if each example on which they differ were a coin: few cannot be sure.
     """
 
     value: float
     low: float
     high: float
     p: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is more than chance may do, by interval and p."""
+        return self.p < SURE and not self.low <= 0 <= self.high
 
 
 def difference(one: Tally, other: Tally, *, seed: int, resamples: int = 1000) -> Difference:
@@ -123,8 +130,15 @@ def difference(one: Tally, other: Tally, *, seed: int, resamples: int = 1000) ->
         left = unseen(len(one.counts))
         low, high = value - (value + span) * left, value + (span - value) * left
     against = (1 + min((drawn <= 0).sum(), (drawn >= 0).sum())) / (1 + len(drawn))
-    p = min(1.0, 2 * max(float(against), 0.5 ** len(one.counts)))
+    p = min(1.0, 2 * max(float(against), 0.5 ** _differing(one, other)))
     return Difference(value=value, low=float(low), high=float(high), p=p)
+
+
+def _differing(one: Tally, other: Tally) -> int:
+    """On how many examples two systems differ; all where they are not counted alike."""
+    if one.counts.shape != other.counts.shape:
+        return len(one.counts)
+    return int((one.counts != other.counts).any(axis=1).sum())
 
 
 def resampled(

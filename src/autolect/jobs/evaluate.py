@@ -105,9 +105,10 @@ class _Evaluation:
         figures = self._figures(predicted)
         kept = {key: one for key, one in figures.items() if key in ("score", "low", "high", "unseen")}
         tallies = [self.task.tally(self.gold, one) for one in (answered, predicted)]
-        gain = asdict(difference(*tallies, seed=self.run.recipe.seed))
+        gain = difference(*tallies, seed=self.run.recipe.seed)
         seconds = round(time.monotonic() - started, 2)
-        return {"title": baseline.title, **kept, "gain": gain, "seconds": seconds}
+        facts = {**asdict(gain), "shown": gain.shown}
+        return {"title": baseline.title, **kept, "gain": facts, "seconds": seconds}
 
     def _figures(self, predicted: list[Any]) -> dict[str, Any]:
         """What the task measures; the score without texts that train or valid has too, if there are some."""

@@ -101,7 +101,8 @@ def finetuning(facts: dict[str, Any]) -> Chapter | None:
         blocks.append(
             Note(
                 "No step of the training was better on valid than what was fitted before it. More labels,"
-                " more steps or another rate may help; a search over such trainings chooses between equals.",
+                " more steps or another rate may help; a search over such trainings chooses between equals,"
+                " and a refit takes no steps.",
                 "warn",
             )
         )

@@ -148,9 +148,9 @@ def against(best: dict[str, Any], *, examples: int) -> tuple[str, bool]:
     """How the model stands to a baseline on test, in a sentence, and whether it is shown to be better."""
     gain = best["gain"]
     found = f"{gain['value']:+.3f} against the best baseline ({gain['low']:+.3f} to {gain['high']:+.3f})"
-    if gain["low"] > 0:
+    if gain["shown"] and gain["value"] > 0:
         return f"{found}.", True
-    if gain["high"] < 0:
+    if gain["shown"]:
         return f"{found}: the simple tool is better on these labels.", False
     return f"{found}: on {examples:,} test examples that shows no difference.", False
 

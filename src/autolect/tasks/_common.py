@@ -57,8 +57,9 @@ class DataConfig(Section):
     """Shares of the train examples, such as [0.25, 0.5], from which a model is learned apart: the report
     shows what they come to on valid, and so what more labels would bring."""
     refit: bool = True
-    """After all choices, learn once more from train and valid together, as long as the choice did; test
-    stays closed. The score on valid that is told is the one from before."""
+    """After all choices, learn once more from train and valid together, as long as the choice did; where no
+    step of it was better on valid than the start, only what is counted in the examples. Test stays closed.
+    The score on valid that is told is the one from before."""
     dropout: float = Field(default=0.3, ge=0, lt=1)
     """On what the head sees."""
     hide: float = Field(default=0.1, ge=0, lt=1)

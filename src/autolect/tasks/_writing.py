@@ -49,7 +49,8 @@ class WritingConfig(DataConfig):
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of each target that is spread over the vocabulary in training."""
     refit: bool = False
-    """After all choices, learn once more from train and valid together, in as much time again."""
+    """After all choices, learn once more from train and valid together, in as much time again; not where no
+    step was better on valid than the start."""
 
 
 @dataclass(frozen=True, slots=True)

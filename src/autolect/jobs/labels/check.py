@@ -15,6 +15,7 @@ from autolect.core.errors import UserError
 from autolect.jobs.tuning.finetune import texts_without_labels
 from autolect.text.labels import lengths
 from autolect.text.labels.annotation import marks_of
+from autolect.text.labels.columns import short
 from autolect.text.labels.labelled import TextExample
 from autolect.text.labels.pairs import PairExample
 from autolect.text.labels.split import Overlap, Parts, alike, conflicts, drawn, normalise, overlap
@@ -25,8 +26,8 @@ TOLD = 0.05
 """If lengths alone guess so many more of the labels than the most frequent one, a model would learn them."""
 SURE = 3
 """... and by more than so many standard errors."""
-MOST_NAMED, LONGEST = 20, 40
-"""Rare labels that are named, and characters that are shown of a label."""
+MOST_NAMED = 20
+"""Rare labels that are named."""
 RARE = 10
 """A label with fewer examples is worth a word."""
 
@@ -144,7 +145,7 @@ def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
         clashes = conflicts(given[name])
         if clashes:
             shown = "; ".join(
-                f"{' and '.join(clash.where[:2])} ({' or '.join(map(_short, sorted(set(clash.labels))[:2]))})"
+                f"{' and '.join(clash.where[:2])} ({' or '.join(map(short, sorted(set(clash.labels))[:2]))})"
                 for clash in clashes[:SHOWN]
             )
             found.append(f"{name}: {len(clashes)} text(s) carry different labels: {shown}")
@@ -155,7 +156,7 @@ def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
             found.append(f"{name}: label(s) that train lacks: {', '.join(unseen)}")
     found += _told_by_length(given["train"])
     found += [f"train: {names}" for names in alike(known)]
-    rare = [f"{_short(label)} {count}" for label, count in known.items() if count < RARE]
+    rare = [f"{short(label)} {count}" for label, count in known.items() if count < RARE]
     if rare:
         more = f" and {len(rare) - MOST_NAMED:,} more" if len(rare) > MOST_NAMED else ""
         found.append(f"train: label(s) with fewer than {RARE} examples: {', '.join(rare[:MOST_NAMED])}{more}")
@@ -167,10 +168,6 @@ def _troubles(parts: dict[str, Part], given: dict[str, Any]) -> list[str]:
         most, least = next(iter(known)), list(known)[-1]
         found.append(f"train: {most!r} stands {known[most] / known[least]:.0f} times as often as {least!r}")
     return found
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= LONGEST else f"{label[:LONGEST]}..."
 
 
 def _told_by_length(examples: Sequence[Any]) -> Iterator[str]:

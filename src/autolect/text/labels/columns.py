@@ -181,7 +181,7 @@ class _Chooser:
         counts = Counter((row.cells[label] or "").strip() for row in self._rows)
         once = [name for name, count in counts.items() if count == 1]
         if len(self._rows) >= _HEADED and once == [self._first[label]]:
-            shown = ", ".join(repr(_short(cell)) for cell in self._first)
+            shown = ", ".join(repr(short(cell)) for cell in self._first)
             name = self._first[text]
             fix = f"set {TEXT_KEY} = '{text + 1}' if it is none; if it is one, "
             fix += "call its columns otherwise" if name.isdecimal() else f"set {TEXT_KEY} = {name[:_SHOWN]!r}"
@@ -239,7 +239,7 @@ class _Chooser:
         return fewer
 
     def _ambiguous(self, what: str, key: str) -> NoReturn:
-        shown = " | ".join(_short(cell) for cell in self._first)
+        shown = " | ".join(short(cell) for cell in self._first)
         fix = f"set {key}, or check that the columns are parted by tabs (.tsv) or commas (.csv)"
         if len(self._first) > 1:
             fix = f"set {TEXT_KEY} and {LABEL_KEY} to names in the header, or to numbers counted from 1"
@@ -247,10 +247,11 @@ class _Chooser:
         raise AmbiguousError(f"{what}; the first row is: {shown}", where=self._where, fix=fix)
 
     def _refuse(self, what: str, key: str) -> NoReturn:
-        shown = ", ".join(repr(_short(cell)) for cell in self._first)
+        shown = ", ".join(repr(short(cell)) for cell in self._first)
         raise UserError(what, where=self._where, fix=f"set {key}; the first row is: {shown}")
 
 
-def _short(cell: str) -> str:
+def short(cell: str) -> str:
+    """What is shown of a cell in a line."""
     cell = re.sub(r"\s+", " ", cell)
     return cell if len(cell) <= _SHOWN else cell[: _SHOWN - 1] + "…"
